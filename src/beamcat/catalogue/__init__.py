@@ -1,0 +1,1 @@
+"""The one logic behind every protocol."""

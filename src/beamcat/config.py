@@ -1,0 +1,190 @@
+"""One tree of settings: the defaults here, overridden by a TOML file, overridden by `BEAMCAT_*` variables.
+
+`BEAMCAT_DATABASE__URL` sets `database.url`. The tree is frozen, read once, and handed down in parts. Every key is
+described by its docstring; `docs/administrators/settings.md` is made from them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Section(BaseModel):
+    """A part of the tree: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ServerSettings(Section):
+    """How the server listens, and what it takes from strangers."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(8080, ge=1, le=65535)
+    """Port to listen on."""
+    workers: int = Field(1, ge=1)
+    """Worker processes. They share nothing but the database."""
+    public_url: str | None = None
+    """URL under which clients reach the server, where a proxy stands in front."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
+    max_request_bytes: int = Field(64 * 2**20, ge=1024)
+    """Largest request body, in bytes."""
+    max_nesting: int = Field(32, ge=1)
+    """Deepest nesting of JSON objects and arrays in a request."""
+    request_timeout_s: float = Field(300.0, gt=0)
+    """Longest time to read one request body and answer it; downloads that move are not counted."""
+    sleep_enabled: bool = False
+    """Whether `GET /icat/sleep` and `POST /icat/waitMillis` exist (test aids)."""
+
+
+class DatabaseSettings(Section):
+    """Where the catalogue is kept."""
+
+    url: SecretStr | None = None
+    """A PostgreSQL of yours, 15 or newer: `postgresql://user:password@host/name`. Without it, Beamcat runs its own."""
+    connections: int = Field(8, ge=2)
+    """Connections per worker."""
+    statement_timeout_s: float = Field(120.0, gt=0)
+    """Longest time one question may take in the database."""
+    start_timeout_s: float = Field(600.0, gt=0)
+    """How long the embedded PostgreSQL may take to recover after a crash."""
+    embedded_user: str = "nobody"
+    """When Beamcat runs as root: the unprivileged account the embedded PostgreSQL runs as."""
+    embedded_shared_buffers: str = "256MB"
+    """`shared_buffers` of the embedded PostgreSQL."""
+    datafile_partition_rows: int = Field(0, ge=0)
+    """Ids per partition of `datafile` and `datafile_parameter`, fixed by `beamcat init`; 0 makes plain tables."""
+    maintain_file_counts: bool = True
+    """Keep `fileCount` and `fileSize` of datasets and investigations; values clients send for them are ignored."""
+
+
+class CatalogueSettings(Section):
+    """Limits and rights of the ICAT interfaces."""
+
+    root_user_names: tuple[str, ...] = ()
+    """Users with every right, such as `simple/root`."""
+    session_lifetime_minutes: float = Field(120.0, gt=0)
+    """Life time of a session from login or the latest refresh."""
+    max_entities: int = Field(10_000, ge=1)
+    """Most objects one answer may hold, included ones counted."""
+    max_query_length: int = Field(65_536, ge=256)
+    """Longest query text, in characters."""
+    max_query_nesting: int = Field(40, ge=4)
+    """Deepest nesting of parentheses and subqueries in a query."""
+    max_includes: int = Field(64, ge=1)
+    """Most relations one INCLUDE clause may follow."""
+    max_objects_per_write: int = Field(100_000, ge=1)
+    """Most objects, nested ones counted, that one create may make."""
+    location_digest_key: SecretStr | None = None
+    """The `key` shared with the data service: a clone signs the locations of its datafiles with it."""
+
+
+class AuthenticatorSettings(Section):
+    """One way to sign in. The key of its table is the mnemonic clients name at login."""
+
+    kind: Literal["simple", "db", "anon"]
+    """`simple`: users listed in the settings; `db`: accounts in the database; `anon`: no credentials."""
+    mechanism: str | None = None
+    """Prefix of the user name (`db` makes `db/ann`). Default: the mnemonic. Empty: no prefix."""
+    friendly: str | None = None
+    """Label shown to people, such as `Facility account`."""
+    admin: bool = False
+    """Advertise this authenticator to administration tools only."""
+    users: dict[str, SecretStr] = Field(default_factory=dict)
+    """`simple` only: user names and their passwords, plain or hashed (argon2 or crypt)."""
+    networks: tuple[str, ...] = ()
+    """Addresses or networks (`192.0.2.0/24`) people may sign in from; empty means from everywhere."""
+
+
+class LoginProtectionSettings(Section):
+    """How password guessing is slowed down."""
+
+    max_failures_per_user: int = Field(10, ge=1)
+    """Failed logins to one account within the window before it has to wait."""
+    max_failures_per_address: int = Field(50, ge=1)
+    """Failed logins from one address within the window before it has to wait."""
+    window_minutes: float = Field(15.0, gt=0)
+    """The window."""
+
+
+class LoggingSettings(Section):
+    """What is written down about the running server."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe message to write."""
+    format: Literal["auto", "json", "text"] = "auto"
+    """`json` for machines, `text` for people; `auto` is text on a terminal."""
+    slow_query_ms: float = Field(1000.0, ge=0)
+    """Questions that take longer are logged with their SQL and plan; 0 logs every one."""
+    otlp_endpoint: str | None = None
+    """OpenTelemetry collector (OTLP over HTTP) to send traces to; none without it."""
+    trace_sample_ratio: float = Field(1.0, ge=0, le=1)
+    """Share of requests that are traced."""
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BEAMCAT_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
+
+    home: Path = Path(".beamcat")
+    """Folder for everything Beamcat keeps on disk."""
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    catalogue: CatalogueSettings = CatalogueSettings()
+    authenticator: dict[str, AuthenticatorSettings] = Field(
+        default_factory=lambda: {
+            "db": AuthenticatorSettings(kind="db"),
+            "anon": AuthenticatorSettings(kind="anon"),
+        }
+    )
+    """Ways to sign in, in the order in which clients are told of them."""
+    login_protection: LoginProtectionSettings = LoginProtectionSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @model_validator(mode="after")
+    def _mnemonics_are_plain(self) -> Settings:
+        for mnemonic in self.authenticator:
+            if not mnemonic or not mnemonic.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"authenticator.{mnemonic}: a mnemonic consists of letters, digits, - and _")
+        return self
+
+
+def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+    """The settings of a TOML file (none: the defaults), the environment, and `overrides`, which win.
+
+    Raises `FileNotFoundError` for a file that is not there and pydantic's `ValidationError` for what it holds.
+    """
+    if config is not None and not config.is_file():
+        raise FileNotFoundError(f"no settings file at {config}")
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+            return sources if config is None else (*sources, TomlConfigSettingsSource(settings_cls, config))
+
+    return FromFile(**overrides)

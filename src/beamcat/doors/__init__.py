@@ -1,0 +1,1 @@
+"""Thin translations of protocols onto the core."""

@@ -1,0 +1,60 @@
+"""Datasets, datafiles and the links between them."""
+
+from beamcat.model.declare import datetime, entity, flag, long, text, to_one
+
+ENTITIES = (
+    entity(
+        "Dataset",
+        "A set of files produced within an investigation",
+        to_one("investigation", "Investigation", inverse="datasets", required=True),
+        text("name", required=True),
+        flag("complete", required=True, comment="true when no more datafiles will be added"),
+        text("description"),
+        text("doi"),
+        datetime("endDate"),
+        long("fileCount", default=0, comment="number of datafiles, kept by the server"),
+        long("fileSize", default=0, comment="bytes of all datafiles, kept by the server"),
+        text("location", 511, comment="where the dataset lies in the main storage"),
+        datetime("startDate"),
+        to_one("sample", "Sample", inverse="datasets"),
+        to_one("type", "DatasetType", inverse="datasets", required=True),
+        unique=("investigation", "name"),
+    ),
+    entity(
+        "DatasetInstrument",
+        "Link: dataset to instrument",
+        to_one("dataset", "Dataset", inverse="datasetInstruments", required=True),
+        to_one("instrument", "Instrument", inverse="datasetInstruments", required=True),
+        unique=("dataset", "instrument"),
+    ),
+    entity(
+        "DatasetTechnique",
+        "Link: dataset to technique",
+        to_one("dataset", "Dataset", inverse="datasetTechniques", required=True),
+        to_one("technique", "Technique", inverse="datasetTechniques", required=True),
+        unique=("dataset", "technique"),
+    ),
+    entity(
+        "Datafile",
+        "One file inside a dataset",
+        to_one("dataset", "Dataset", inverse="datafiles", required=True),
+        text("name", required=True),
+        text("checksum", comment="as computed by the data service"),
+        datetime("datafileCreateTime", comment="when the file itself was created"),
+        datetime("datafileModTime", comment="when the file itself was last changed"),
+        text("description"),
+        text("doi"),
+        long("fileSize", default=0, comment="bytes"),
+        text("location", 511, comment="where the datafile lies in the main storage"),
+        to_one("datafileFormat", "DatafileFormat", inverse="datafiles"),
+        unique=("dataset", "name"),
+    ),
+    entity(
+        "RelatedDatafile",
+        "Directed, typed relation between two datafiles",
+        to_one("sourceDatafile", "Datafile", inverse="sourceDatafiles", required=True),
+        to_one("destDatafile", "Datafile", inverse="destDatafiles", required=True),
+        text("relation", required=True),
+        unique=("sourceDatafile", "destDatafile"),
+    ),
+)

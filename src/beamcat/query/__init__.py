@@ -1,0 +1,1 @@
+"""The ICAT query languages: text -> tree -> SQL -> rows."""
