@@ -1,0 +1,278 @@
+"""From a parsed question and a caller's rights to SQL (sections D.4 to D.8 and E.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from beamcat.errors import BadParameter
+from beamcat.model import Attribute, Entity, ToMany, ToOne, icat_entity
+from beamcat.query.condition_sql import Conditions, where_sql
+from beamcat.query.include import compile_includes, foreign_keys
+from beamcat.query.plan import GetPlan, IncludePlan, Part, Plan, entity_columns
+from beamcat.query.predicates import readable_condition, readable_reference
+from beamcat.query.result import Column
+from beamcat.query.rights import Extent, Readable, Rights
+from beamcat.query.rule_shapes import paths_in, rewritten
+from beamcat.query.scope import Scope, Table, target_of
+from beamcat.query.sql import CallerValue, Parameters, Statement
+from beamcat.query.tree import Aggregate, Expression, Get, Limit, OrderBy, Path, Query
+from beamcat.query.typed import Typed
+from beamcat.query.value_sql import field_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """One thing the caller must be allowed to read: a table of the question, or the target of a foreign key."""
+
+    entity: Entity
+    table: Table | None
+    foreign_key: str = ""
+
+
+def compile_search(query: Query, rights: Rights, max_entities: int) -> Plan:
+    """The plan of a search. At most `max_entities` + 1 rows are asked for, to know when there are too many.
+
+    Raises `BadParameter` for what the question gets wrong.
+    """
+    return _Search(query, rights, max_entities).plan()
+
+
+def compile_get(get: Get, rights: Rights, max_entities: int) -> GetPlan:
+    """The plan of a get query; the id is bound as the only one of `CallerValue.IDS`."""
+    entity = icat_entity(get.entity)
+    includes = compile_includes(get.include, entity, get.variable, rights, max_entities)
+    parameters = Parameters()
+    scope = Scope(parameters)
+    table = scope.add_table(entity)
+    condition = readable_condition(table, rights.readable(entity), scope) or "true"
+    columns = [*entity_columns(table, foreign_keys(includes)), f"coalesce({condition}, false)"]
+    wanted = f"{table.id} = ANY({parameters.bind(CallerValue.IDS, 'bigint[]')})"
+    sql = f"SELECT {', '.join(columns)}{scope.from_sql} WHERE {wanted}"
+    return GetPlan(entity, parameters.statement(sql), includes)
+
+
+def compile_allowed(entity: Entity, allowed: Readable) -> Statement:
+    """Which of the ids bound as `CallerValue.IDS` exist and are allowed; for the checks of single objects (E.4)."""
+    parameters = Parameters()
+    scope = Scope(parameters)
+    table = scope.add_table(entity)
+    wanted = f"{table.id} = ANY({parameters.bind(CallerValue.IDS, 'bigint[]')})"
+    condition = readable_condition(table, allowed, scope)
+    conditions = [wanted] if condition is None else [wanted, condition]
+    return parameters.statement(f"SELECT {table.id}{scope.from_sql}{where_sql(conditions)}")
+
+
+class _Search:
+    """One search while it is compiled."""
+
+    def __init__(self, query: Query, rights: Rights, max_entities: int) -> None:
+        self.rights = rights
+        self.max_entities = max_entities
+        self.parameters = Parameters()
+        self.scope = Scope(self.parameters)
+        for source in query.sources:
+            self.scope.declare(source)
+        self.query = self._with_joined_collections(query)
+        self.select = Conditions(self.scope, "SELECT").values
+
+    def plan(self) -> Plan:
+        """The finished plan."""
+        query = self.query
+        selected_paths = sorted(paths_in(query.select), key=str)
+        entity_column = self._selected_entity()
+        includes: tuple[IncludePlan, ...] = ()
+        if query.include is not None and entity_column is not None:
+            path, entity = entity_column
+            root = query_root(path)
+            includes = compile_includes(query.include, entity, root, self.rights, self.max_entities)
+        columns, parts, sql_columns = self._columns(foreign_keys(includes))
+        where = Conditions(self.scope, "WHERE")
+        conditions = [] if query.where is None else [where.compile(query.where)]
+        tail = self._grouping()
+        checked = self._checked(selected_paths)
+        if any(self.rights.readable(each.entity) is Extent.NOTHING for each in checked):
+            # E.6: COUNT over one path counts nothing; any other question has no answer
+            if not (len(selected_paths) == 1 and _counts(query.select)):
+                return Plan(None, columns, parts, ())
+            conditions.append("false")
+        order = self._order(sql_columns, checked)
+        conditions += self._read_conditions(checked)
+        sql = (
+            f"SELECT {'DISTINCT ' if query.distinct else ''}{', '.join(sql_columns)}"
+            f"{self.scope.from_sql}{where_sql([*self.scope.links, *conditions])}{tail}{order}{self._limit(query.limit)}"
+        )
+        return Plan(self.parameters.statement(sql), columns, parts, includes)
+
+    # -- SELECT ------------------------------------------------------------------------------------
+
+    def _with_joined_collections(self, query: Query) -> Query:
+        """`SELECT f.investigations` means an inner join to the collection, and selects its members."""
+        joined: dict[Path, Path] = {}
+        for path in sorted(paths_in(query.select), key=str):
+            if path.steps:
+                owner = self.scope.owner(path, "SELECT")
+                member = field_of(owner.entity, path.steps[-1])
+                if isinstance(member, ToMany):
+                    variable = f"{path} joined"
+                    self.scope.variables[variable] = self.scope.join_once(owner, member)
+                    joined[path] = Path(variable)
+        if not joined:
+            return query
+        changed = rewritten(query.select, lambda path: joined.get(path, path))
+        return Query(**{**{name: getattr(query, name) for name in Query.__slots__}, "select": changed})
+
+    def _selected_entity(self) -> tuple[Path, Entity] | None:
+        """The path and entity of a search that selects one entity."""
+        if len(self.query.select) == 1 and isinstance(self.query.select[0], Path):
+            path = self.query.select[0]
+            typed = self.select.path(path)
+            if typed.entity is not None:
+                return path, typed.entity
+        return None
+
+    def _table(self, path: Path) -> Table:
+        """The table of a path that yields an entity: its last step is joined."""
+        if not path.steps:
+            return self.scope.variable(path.variable, "SELECT")
+        owner = self.scope.owner(path, "SELECT")
+        member = field_of(owner.entity, path.steps[-1])
+        assert isinstance(member, ToOne)
+        return self.scope.join_once(owner, member)
+
+    def _columns(self, keys: tuple[ToOne, ...]) -> tuple[tuple[Column, ...], tuple[Part, ...], list[str]]:
+        columns: list[Column] = []
+        parts: list[Part] = []
+        sql: list[str] = []
+        for expression in self.query.select:
+            typed = self.select.compile(expression)
+            if isinstance(expression, Path) and typed.entity is not None:
+                cells = entity_columns(self._table(expression), keys)
+            elif typed.entity is not None:
+                raise BadParameter(f"{typed.noun} cannot be used inside an expression of SELECT".capitalize())
+            else:
+                cells = [f"{typed.sql}::text" if typed.is_null else typed.sql]
+            columns.append(Column(typed.entity, typed.kind))
+            parts.append(Part(len(sql), len(cells)))
+            sql += cells
+        return tuple(columns), tuple(parts), sql
+
+    # -- rights ------------------------------------------------------------------------------------
+
+    def _checked(self, paths: list[Path]) -> list[_Checked]:
+        """What the caller must be allowed to read (the table of section E.6)."""
+        if not paths:
+            return [_Checked(table.entity, table) for table in self.scope.variables.values()]
+        return list(dict.fromkeys(self._checked_path(path) for path in paths))
+
+    def _checked_path(self, path: Path) -> _Checked:
+        if not path.steps:
+            table = self.scope.variable(path.variable, "SELECT")
+            return _Checked(table.entity, table)
+        key = self.select.foreign_key(path)
+        if key is not None:
+            owner = self.scope.owner(Path(path.variable, path.steps[:-1]), "SELECT")
+            relation = owner.entity.fields[path.steps[-2]]
+            assert isinstance(relation, ToOne)
+            joined = self.scope.joined(owner, relation)
+            return _Checked(target_of(relation), joined, key.sql)
+        owner = self.scope.owner(path, "SELECT")
+        member = field_of(owner.entity, path.steps[-1])
+        table = owner if isinstance(member, Attribute) else self._table(path)
+        return _Checked(table.entity, table)
+
+    def _read_conditions(self, checked: list[_Checked]) -> Iterator[str]:
+        for each in checked:
+            readable = self.rights.readable(each.entity)
+            if each.table is not None:
+                condition = readable_condition(each.table, readable, self.scope)
+            else:
+                condition = readable_reference(each.foreign_key, each.entity, readable, self.scope)
+            if condition is not None:
+                yield condition
+
+    # -- the rest ----------------------------------------------------------------------------------
+
+    @property
+    def _grouped(self) -> bool:
+        query = self.query
+        return bool(query.group_by) or query.having is not None or any(map(_has_aggregate, query.select))
+
+    def _group_columns(self) -> list[str]:
+        grouped: list[str] = []
+        for path in self.query.group_by:
+            typed = Conditions(self.scope, "GROUP BY").values.path(path)
+            grouped.append(self._table(path).id if typed.entity is not None else typed.sql)
+        return grouped
+
+    def _grouping(self) -> str:
+        grouped = self._group_columns()
+        having = Conditions(self.scope, "HAVING")
+        clause = f" GROUP BY {', '.join(grouped)}" if grouped else ""
+        return clause + ("" if self.query.having is None else f" HAVING {having.compile(self.query.having)}")
+
+    def _order(self, sql_columns: list[str], checked: list[_Checked]) -> str:
+        """ORDER BY as asked, made total by ids so that pages neither overlap nor leave gaps.
+
+        With DISTINCT the sort keys are selected too, at the end, where nobody looks for them.
+        """
+        keys = [self._sort_key(order) for order in self.query.order_by]
+        ascending = keys[-1][1] if keys else True
+        if self._grouped:
+            keys += [(column, True) for column in self._group_columns()]
+        elif self.query.distinct:
+            keys += [(column, ascending) for column in sql_columns[:1] if self._selected_entity() is not None]
+            keys += [(column, True) for column in sql_columns if self._selected_entity() is None]
+        else:
+            keys += [(each.table.id, ascending) for each in checked if each.table is not None]
+        if self.query.distinct:
+            keys = [(str(_position(column, sql_columns)), upward) for column, upward in keys]
+        first: dict[str, bool] = {}
+        for column, upward in keys:
+            first.setdefault(column, upward)
+        return f" ORDER BY {', '.join(_directed(*key) for key in first.items())}" if first else ""
+
+    def _sort_key(self, order: OrderBy) -> tuple[str, bool]:
+        typed: Typed = Conditions(self.scope, "ORDER BY").values.compile(order.expression)
+        return (f"{typed.sql}::text" if typed.is_null else typed.sql), order.ascending
+
+    def _limit(self, limit: Limit | None) -> str:
+        asked = None if limit is None else limit.count
+        count = self.max_entities + 1 if asked is None else min(asked, self.max_entities + 1)
+        clause = f" LIMIT {self.parameters.bind(count, 'bigint')}"
+        if limit is not None and limit.offset:
+            clause += f" OFFSET {self.parameters.bind(limit.offset, 'bigint')}"
+        return clause
+
+
+def query_root(path: Path) -> str:
+    """The variable INCLUDE steps start from when `path` is selected: the one the path starts from."""
+    return path.variable.removesuffix(" joined").split(".")[0]
+
+
+def _position(column: str, sql_columns: list[str]) -> int:
+    if column not in sql_columns:
+        sql_columns.append(column)
+    return sql_columns.index(column) + 1
+
+
+def _directed(column: str, ascending: bool) -> str:
+    return column if ascending else f"{column} DESC"
+
+
+def _counts(select: tuple[Expression, ...]) -> bool:
+    return any(isinstance(item, Aggregate) and item.function == "COUNT" for item in _nodes(select))
+
+
+def _has_aggregate(expression: Expression) -> bool:
+    return any(isinstance(item, Aggregate) for item in _nodes(expression))
+
+
+def _nodes(node: object) -> Iterator[object]:
+    if isinstance(node, tuple):
+        for part in node:
+            yield from _nodes(part)
+    elif hasattr(node, "__slots__"):
+        yield node
+        for name in node.__slots__:
+            yield from _nodes(getattr(node, name))
