@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from beamcat.errors import BadParameter
 from beamcat.model import Attribute, Entity, ToMany, ToOne, icat_entity
 from beamcat.query.condition_sql import Conditions, where_sql
-from beamcat.query.include import compile_includes, foreign_keys
+from beamcat.query.include_sql import compile_includes, foreign_keys
 from beamcat.query.plan import GetPlan, IncludePlan, Part, Plan, entity_columns
 from beamcat.query.predicates import readable_condition, readable_reference
 from beamcat.query.result import Column
