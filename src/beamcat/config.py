@@ -29,8 +29,8 @@ class ServerSettings(Section):
 
     host: str = "127.0.0.1"
     """Address to listen on."""
-    port: int = Field(8080, ge=1, le=65535)
-    """Port to listen on."""
+    port: int = Field(8080, ge=0, le=65535)
+    """Port to listen on; 0 takes any free one."""
     workers: int = Field(1, ge=1)
     """Worker processes. They share nothing but the database."""
     public_url: str | None = None
@@ -110,7 +110,9 @@ class LoginProtectionSettings(Section):
     """How password guessing is slowed down."""
 
     max_failures_per_user: int = Field(10, ge=1)
-    """Failed logins to one account within the window before it has to wait."""
+    """Failed logins to one account from one address within the window before it has to wait."""
+    max_failures_per_user_everywhere: int = Field(100, ge=1)
+    """Failed logins to one account from all addresses together within the window before it has to wait."""
     max_failures_per_address: int = Field(50, ge=1)
     """Failed logins from one address within the window before it has to wait."""
     window_minutes: float = Field(15.0, gt=0)

@@ -1,1 +1,1 @@
-"""The example facility."""
+"""The example facility: invented, deterministic, and loaded through public calls."""

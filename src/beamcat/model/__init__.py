@@ -109,7 +109,9 @@ def _derive(declaration: Declaration, declarations: Iterable[Declaration]) -> En
     hidden = tuple(m for m in own_members if isinstance(m, Attribute) and m.hidden)
     to_one = tuple(m for m in own_members if isinstance(m, ToOne))
     to_many = tuple(sorted(_ends_elsewhere(declaration.name, declarations), key=lambda m: m.name))
-    shown = sorted((*attributes, *to_one, *to_many), key=lambda member: member.name)
+    shown: list[Member] = [*attributes, *to_one, *to_many]
+    shown.sort(key=lambda member: member.name)
+    every: list[Member] = [*BASE_ATTRIBUTES, *shown, *hidden]
     return Entity(
         name=declaration.name,
         comment=declaration.comment,
@@ -121,7 +123,7 @@ def _derive(declaration: Declaration, declarations: Iterable[Declaration]) -> En
         parameter_of=declaration.parameter_of,
         icat=declaration.icat,
         members=MappingProxyType({m.name: m for m in shown}),
-        fields=MappingProxyType({m.name: m for m in (*BASE_ATTRIBUTES, *shown, *hidden)}),
+        fields=MappingProxyType({m.name: m for m in every}),
     )
 
 

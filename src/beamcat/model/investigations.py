@@ -7,7 +7,7 @@ StudyStatus = Enumeration("StudyStatus", ("NEW", "IN_PROGRESS", "COMPLETE", "CAN
 ENTITIES = (
     entity(
         "Investigation",
-        "An experiment / visit",
+        "An investigation or experiment",
         to_one("facility", "Facility", inverse="investigations", required=True),
         text("name", required=True, comment="proposal or experiment number"),
         text("visitId", required=True, comment="distinguishes the visits that belong to one proposal"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from beamcat.errors import BadParameter
-from beamcat.model import Attribute, Entity, ToMany, ToOne, icat_entity
+from beamcat.model import Attribute, Entity, Member, ToMany, ToOne, icat_entity
 from beamcat.query.condition_sql import Conditions, where_sql
 from beamcat.query.include_sql import compile_includes, foreign_keys
 from beamcat.query.plan import GetPlan, IncludePlan, Part, Plan, entity_columns
@@ -91,11 +91,10 @@ class _Search:
         conditions = [] if query.where is None else [where.compile(query.where)]
         tail = self._grouping()
         checked = self._checked(selected_paths)
-        if any(self.rights.readable(each.entity) is Extent.NOTHING for each in checked):
-            # E.6: COUNT over one path counts nothing; any other question has no answer
-            if not (len(selected_paths) == 1 and _counts(query.select)):
-                return Plan(None, columns, parts, ())
-            conditions.append("false")
+        counts = len(selected_paths) == 1 and _counts(query.select)
+        if not counts and any(self.rights.readable(each.entity) is Extent.NOTHING for each in checked):
+            # E.6: only COUNT over one path has an answer then, that there is nothing
+            return Plan(None, columns, parts, ())
         order = self._order(sql_columns, checked)
         conditions += self._read_conditions(checked)
         sql = (
@@ -110,17 +109,33 @@ class _Search:
         """`SELECT f.investigations` means an inner join to the collection, and selects its members."""
         joined: dict[Path, Path] = {}
         for path in sorted(paths_in(query.select), key=str):
-            if path.steps:
-                owner = self.scope.owner(path, "SELECT")
-                member = field_of(owner.entity, path.steps[-1])
-                if isinstance(member, ToMany):
-                    variable = f"{path} joined"
-                    self.scope.variables[variable] = self.scope.join_once(owner, member)
-                    joined[path] = Path(variable)
+            collection = self._collection(path)
+            if collection is not None:
+                variable = f"{path} joined"
+                self.scope.variables[variable] = self.scope.join_once(self.scope.owner(path, "SELECT"), collection)
+                joined[path] = Path(variable)
         if not joined:
             return query
         changed = rewritten(query.select, lambda path: joined.get(path, path))
         return Query(**{**{name: getattr(query, name) for name in Query.__slots__}, "select": changed})
+
+    def _collection(self, path: Path) -> ToMany | None:
+        """The to-many relation a path ends in, if it does. Joins nothing."""
+        entity = self.scope.variable(path.variable, "SELECT").entity
+        member: Member | None = None
+        for step in path.steps:
+            member = field_of(entity, step)
+            entity = entity if isinstance(member, Attribute) else target_of(member)
+        return member if isinstance(member, ToMany) else None
+
+    def _last_member(self, path: Path) -> Member | None:
+        """Where a path ends, found without joining anything; None for a variable alone."""
+        entity, member = self.scope.variable(path.variable, "SELECT").entity, None
+        for step in path.steps:
+            member = field_of(entity, step)
+            if isinstance(member, ToOne | ToMany):
+                entity = target_of(member)
+        return member
 
     def _selected_entity(self) -> tuple[Path, Entity] | None:
         """The path and entity of a search that selects one entity."""
@@ -201,8 +216,12 @@ class _Search:
     def _group_columns(self) -> list[str]:
         grouped: list[str] = []
         for path in self.query.group_by:
-            typed = Conditions(self.scope, "GROUP BY").values.path(path)
+            values = Conditions(self.scope, "GROUP BY").values
+            typed = values.path(path)
             grouped.append(self._table(path).id if typed.entity is not None else typed.sql)
+            if typed.entity is not None and path.steps:
+                # PostgreSQL does not know that `x.rel.id`, which is read from the foreign key, is the same
+                grouped.append(values.reference(path).sql)
         return grouped
 
     def _grouping(self) -> str:
@@ -246,8 +265,8 @@ class _Search:
 
 
 def query_root(path: Path) -> str:
-    """The variable INCLUDE steps start from when `path` is selected: the one the path starts from."""
-    return path.variable.removesuffix(" joined").split(".")[0]
+    """What INCLUDE steps start from when `path` is selected: the text of the path, as the parser has it."""
+    return str(path).removesuffix(" joined")
 
 
 def _position(column: str, sql_columns: list[str]) -> int:

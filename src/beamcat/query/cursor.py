@@ -123,9 +123,15 @@ class Cursor:
             raise BadParameter(f"path {variable}... has more than {self.limits.max_nesting} steps")
         return variable.upper(), tuple(steps)
 
+    def variable(self) -> str:
+        """Step over `[AS] variable`; the variable as written. `BadParameter` for a path."""
+        self.accept("AS")
+        name = self.consume("NAME")
+        if "." in name:
+            raise BadParameter(f"Variable {name} must not contain a '.'")
+        return name
+
     def _surroundings(self) -> str:
         before = "".join(f"{text} " for _, text in self._tokens[max(0, self.position - 2) : self.position])
-        after = "".join(
-            f"{text} " for kind, text in self._tokens[self.position + 1 : self.position + 3] if kind != END
-        )
+        after = "".join(f"{text} " for kind, text in self._tokens[self.position + 1 : self.position + 3] if kind != END)
         return f"{self.text} in {before}< {self.text} > {after}"

@@ -58,9 +58,7 @@ class Clause(Enum):
 
 def unknown_variable(variable: str, clause: str) -> BadParameter:
     """The error for an identification variable that FROM does not define."""
-    return BadParameter(
-        f"idVar '{variable}' referenced in the {clause} clause is not defined in the FROM clause."
-    )
+    return BadParameter(f"idVar '{variable}' referenced in the {clause} clause is not defined in the FROM clause.")
 
 
 def parameter(text: str) -> tree.Parameter:

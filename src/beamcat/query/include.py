@@ -61,7 +61,7 @@ class _Clause:
     def step(self) -> IncludeStep:
         """The step that the cursor stands at."""
         name = self._cursor.consume("NAME")
-        alias = self._alias()
+        alias = self._cursor.variable().upper() if self._cursor.kind in ("AS", "NAME") else None
         variable, steps = self._cursor.steps(name)
         if not steps:
             raise BadParameter(f"Path {name} must contain a '.'")
@@ -74,15 +74,6 @@ class _Clause:
                 raise BadParameter(f"variable {alias} mentioned in INCLUDE clause is already defined")
             self._places[alias] = place
         return IncludeStep(path, alias)
-
-    def _alias(self) -> str | None:
-        if self._cursor.kind not in ("AS", "NAME"):
-            return None
-        self._cursor.accept("AS")
-        name = self._cursor.consume("NAME")
-        if "." in name:
-            raise BadParameter(f"Variable {name} must not contain a '.'")
-        return name.upper()
 
     def _from_a_place(self, path: Path) -> Path:
         """The same path, with a known place as its variable."""

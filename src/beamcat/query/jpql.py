@@ -65,10 +65,7 @@ def get_query(cursor: Cursor) -> Get:
     variable = f"{entity.name}$".upper()
     include: Include | None = None
     if cursor.kind in ("AS", "NAME"):
-        cursor.accept("AS")
-        variable = cursor.consume("NAME").upper()
-        if "." in variable:
-            raise BadParameter(f"Variable {variable} must not contain a '.'")
+        variable = cursor.variable().upper()
         if cursor.kind == "INCLUDE":
             include = include_clause(cursor, Root(Path(variable), entity))
     end_of_get(cursor)
@@ -120,14 +117,12 @@ def _subquery(cursor: Cursor, outer: Variables, enums: bool) -> Query:
     """`SELECT ... FROM ... [WHERE ...] [GROUP BY ...] [HAVING ...]`, up to what follows."""
     cursor.consume("SELECT")
     start = cursor.position
-    from_position = _seek_from(cursor)
+    _seek_from(cursor)
     variables = dict(outer)
     sources = _from_clause(cursor, variables)
     after_from = cursor.position
     cursor.seek(start)
     distinct, select = _select_clause(cursor, variables, enums=enums)
-    if cursor.position != from_position:
-        raise cursor.unexpected("COMMA", "FROM")
     cursor.seek(after_from)
     where = _where_clause(cursor, variables)
     group_by = _group_by_clause(cursor, variables)
@@ -247,12 +242,9 @@ def _relation_path(cursor: Cursor, variables: Variables) -> tuple[Path, Entity]:
 
 def _new_variable(cursor: Cursor, variables: dict[str, Entity], entity: Entity) -> str:
     """`[AS] variable`, added to `variables`; upper-cased."""
-    cursor.accept("AS")
-    name = cursor.consume("NAME")
+    name = cursor.variable()
     if name in ICAT_ENTITIES:
         raise BadParameter(f"{name} is an entity and cannot be an identification variable")
-    if "." in name:
-        raise BadParameter(f"Variable {name} must not contain a '.'")
     variable = name.upper()
     if variable in variables:
         # ICAT's spelling and spacing.

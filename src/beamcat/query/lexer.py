@@ -20,20 +20,26 @@ END = "END"
 RESERVED = "RESERVED"
 """The type of keywords that may not be used for anything."""
 
+
+def _keywords(words: str) -> dict[str, str]:
+    return {word: word for word in words.split()}
+
+
 JPQL_KEYWORDS = {
-    word: word
-    for word in (
+    **_keywords(
         "ABS ALL AND ANY AS ASC AVG BETWEEN BOTH BY CONCAT COUNT CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP DESC "
         "DISTINCT EMPTY ESCAPE FALSE FETCH FROM GROUP HAVING IN INCLUDE INNER IS JOIN LEADING LEFT LENGTH LIKE LIMIT "
         "LOCATE LOWER MAX MEMBER MIN MOD NOT NULL OBJECT OR ORDER OUTER SELECT SIZE SQRT SUBSTRING SUM TRAILING TRIM "
         "TRUE UPPER WHERE"
-    ).split()
-} | dict.fromkeys("DIV MINUS MULT PLUS REAL TIMESTAMP".split(), RESERVED)
+    ),
+    **dict.fromkeys(("DIV", "MINUS", "MULT", "PLUS", "REAL", "TIMESTAMP"), RESERVED),
+}
 """The keywords of the JPQL style and their token types."""
 
 CONCISE_KEYWORDS = {
-    word: word for word in "AND ASC AVG BETWEEN BY COUNT DESC DISTINCT IN INCLUDE MAX MIN NOT OR ORDER SUM".split()
-} | {"LIKE": "COMPOP"}
+    **_keywords("AND ASC AVG BETWEEN BY COUNT DESC DISTINCT IN INCLUDE MAX MIN NOT OR ORDER SUM"),
+    "LIKE": "COMPOP",
+}
 """The keywords of the concise syntax and their token types."""
 
 _SYMBOLS = {
@@ -97,10 +103,11 @@ def concise_tokens(text: str) -> list[Token]:
 
 def integer_value(text: str) -> int:
     """The value of an INTEGER token; `BadParameter` for what no 64-bit integer can hold."""
-    # Python refuses to read thousands of digits.
-    if len(text.lstrip("-0")) > 19 or abs(value := int(text)) > _LARGEST_INTEGER:
+    digits = text.lstrip("-").lstrip("0") or "0"
+    # The length first: Python refuses to read thousands of digits.
+    if len(digits) > 19 or int(digits) > _LARGEST_INTEGER:
         raise BadParameter(f"Number {text[:40]} is out of range")
-    return value
+    return -int(digits) if text.startswith("-") else int(digits)
 
 
 def real_value(text: str) -> float:
@@ -166,9 +173,7 @@ def _unexpected(text: str, position: int, state: str) -> BadParameter:
     if position >= len(text):
         return _end_of_string(text, state)
     near = text[max(0, position - 4) : position + 5]
-    return BadParameter(
-        f"Unexpected character '{text[position]}' near \"{near}\" in state {state} for string: {text}"
-    )
+    return BadParameter(f"Unexpected character '{text[position]}' near \"{near}\" in state {state} for string: {text}")
 
 
 def _end_of_string(text: str, state: str) -> BadParameter:

@@ -21,6 +21,8 @@ def stored_attributes(entity: Entity) -> tuple[Attribute, ...]:
 class Record:
     """One object: its attribute values in the order of `stored_attributes`, and what was included with it.
 
+    Behind those values there may be further ones, the foreign keys that led to what was included: ignore them.
+
     `related` holds a `Record` per included to-one relation that is set and readable, and a list per included
     to-many relation. A relation that is not there was not included.
     """

@@ -12,6 +12,7 @@ from psycopg import errors
 
 from beamcat.database.pool import Database
 from beamcat.errors import BadParameter, Forbidden, NoSuchObject, ValidationFailed
+from beamcat.model import Entity
 from beamcat.observability.slow_queries import Watch
 from beamcat.observability.tracing import span
 from beamcat.query.plan import GetPlan, IncludePlan, Part, Plan
@@ -84,8 +85,9 @@ class Engine:
                 raise ValidationFailed(f"attempt to process more than {self._max_entities} entities")
             answer = Answer(plan.columns, _cells(plan, rows))
             if plan.includes:
-                await self._include([row[0] for row in answer.rows], plan.includes, connection, asker, text)
-                self._count(row[0] for row in answer.rows)
+                records = [row[0] for row in answer.rows if row[0] is not None]
+                await self._include(records, plan.includes, connection, asker, text)
+                self._count(records)
         return answer
 
     async def get(self, plan: GetPlan, object_id: int, asker: Asker, text: str) -> Record:
@@ -187,14 +189,19 @@ def _cells(plan: Plan, rows: list[Row]) -> Sequence[Sequence[Cell]]:
     if len(plan.parts) == 1:
         entity = plan.columns[0].entity
         if entity is not None:
-            return [(Record(entity, row),) for row in rows]
+            return [(_record(entity, row),) for row in rows]
         return [row[:1] for row in rows]
     shapes = list(zip(plan.columns, plan.parts, strict=True))
     return [tuple(_cell(row, column.entity, part) for column, part in shapes) for row in rows]
 
 
-def _cell(row: Row, entity: Any, part: Part) -> Cell:
+def _cell(row: Row, entity: Entity | None, part: Part) -> Cell:
     if entity is None:
         value: Cell = row[part.first]
         return value
-    return Record(entity, row[part.first : part.first + part.width])
+    return _record(entity, row[part.first : part.first + part.width])
+
+
+def _record(entity: Entity, cells: Row) -> Record | None:
+    """The object; None when the variable of a LEFT JOIN found none."""
+    return None if cells[0] is None else Record(entity, cells)

@@ -102,7 +102,7 @@ class Values:
 
     def reference(self, expression: Expression) -> Typed:
         """Like `compile`, but `x.rel` is read from the foreign key: `=`, IN and IS NULL do not join."""
-        if isinstance(expression, Path) and expression.steps:
+        if isinstance(expression, Path) and expression.steps and self.foreign_key(expression) is None:
             owner = self.scope.owner(expression, self.clause)
             member = field_of(owner.entity, expression.steps[-1])
             if isinstance(member, ToOne):

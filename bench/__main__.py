@@ -1,0 +1,35 @@
+"""`python -m bench [name]`: run all benchmarks, or the one that `ONLY` or the argument names."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from bench.creation import creation
+from bench.includes import includes
+from bench.load import anonymous_logins, throughput
+from bench.questions import questions
+
+BENCHMARKS = {
+    "questions": questions,
+    "creation": creation,
+    "includes": includes,
+    "logins": anonymous_logins,
+    "throughput": throughput,
+}
+
+
+def main() -> int:
+    """Run what was asked for; unknown names are an error."""
+    only = next((name for name in (*sys.argv[1:], os.environ.get("ONLY", "")) if name), None)
+    if only is not None and only not in BENCHMARKS:
+        print(f"no benchmark {only}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    for name, benchmark in BENCHMARKS.items():
+        if only in (None, name):
+            benchmark()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

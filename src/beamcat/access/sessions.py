@@ -1,0 +1,257 @@
+"""Logins that last: who a session id belongs to, and for how long (ICAT specification A.2).
+
+Sessions live in the table `session`, so they survive a restart and hold in every worker. A worker remembers what it
+read for at most one second, so a logout or an expiry is felt everywhere within that time. A session id is a password:
+it is never logged, and the messages here that carry one must not be either.
+
+Anonymous logins share sessions: whoever signs in is given the same one as everybody before, whatever the worker, as
+long as not more than a `SHARED_PART` of its life time is gone. So ten thousand anonymous visitors a minute cost one row
+every few minutes. Logging out of a shared session answers as success and changes nothing, because others are still in
+it. Refreshing it writes at most once in that time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from beamcat.access.authenticators import Authenticator, SignIn, WrongCredentials, storable
+from beamcat.access.login_protection import LoginProtection
+from beamcat.access.short_memory import ShortMemory
+from beamcat.access.turnstile import Turnstile
+from beamcat.config import CatalogueSettings
+from beamcat.database.pool import Database
+from beamcat.errors import SessionError
+
+REMEMBERED_S = 1.0
+"""How long a worker trusts what it read about a session."""
+REMEMBERED_AT_MOST = 20_000
+"""Sessions a worker remembers."""
+LOGINS_AT_ONCE = 4
+"""Per worker and authenticator; more wait in line. It bounds how many guesses run ahead of their count."""
+LOGINS_WAITING = 200
+"""Per worker and authenticator; whoever comes when the line is full is told to come back."""
+SHARED_PART = 24
+"""A shared session is handed out for this part of its life time: 5 minutes of the usual 120."""
+
+_SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+_SHARED_LOCK = 0x6265616D_73657373
+"""Key of the advisory lock under which the workers agree on the next shared session."""
+
+_INSERT = "INSERT INTO session (id, user_name, expires, mechanism, created) VALUES (%s, %s, %s, %s, %s)"
+_FIND = "SELECT user_name, expires, mechanism FROM session WHERE id = %s"
+_YOUNGEST_SHARED = """
+SELECT id::text FROM session
+ WHERE user_name = %s AND mechanism = %s AND expires > %s
+ ORDER BY expires DESC
+ LIMIT 1
+"""
+_REFRESH = "UPDATE session SET expires = %s WHERE id = %s AND NOT (mechanism = ANY(%s::text[]) AND expires > %s)"
+_LOGOUT = "DELETE FROM session WHERE id = %s AND NOT mechanism = ANY(%s::text[])"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A login: whose it is, until when, and the mnemonic of the authenticator that let them in."""
+
+    user_name: str
+    expires: datetime
+    plugin: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCount:
+    """How many sessions an authenticator's users hold: `live` ones, and expired ones not yet removed."""
+
+    plugin: str
+    live: int
+    expired: int
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+class Sessions:
+    """Logs users in and out, and says who a session id belongs to."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: CatalogueSettings,
+        sign_ins: Mapping[str, SignIn],
+        protection: LoginProtection,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._sign_ins = sign_ins
+        self._protection = protection
+        self._clock = clock
+        self._life_time = timedelta(minutes=settings.session_lifetime_minutes)
+        self._young_has_left = self._life_time * (1 - 1 / SHARED_PART)
+        self._shared_plugins = [m for m, sign_in in sign_ins.items() if sign_in.authenticator.shares_session]
+        self._shared: dict[str, str] = {}
+        self._sharing = asyncio.Lock()
+        self._turnstiles = {mnemonic: Turnstile(LOGINS_AT_ONCE, LOGINS_WAITING) for mnemonic in sign_ins}
+        self._memory = ShortMemory[str, Session](self._read, REMEMBERED_S, REMEMBERED_AT_MOST, ticks)
+
+    @property
+    def sign_ins(self) -> Mapping[str, SignIn]:
+        """The ways to sign in, by mnemonic, in the order in which clients are told of them."""
+        return self._sign_ins
+
+    async def login(self, plugin: str | None, credentials: Mapping[str, str], address: str) -> str:
+        """The id of a new session (of the shared one, for an anonymous login).
+
+        `address` is the IP address of the client. Raises `SessionError` for an unknown plugin or rejected
+        credentials, and `TooManyAttempts` before they are even looked at when there were too many wrong ones.
+        """
+        if plugin is None or plugin not in self._sign_ins:
+            raise SessionError(f"Authenticator mnemonic {plugin} not recognised")
+        authenticator = self._sign_ins[plugin].authenticator
+        if authenticator.shares_session:
+            return await self._shared_session(plugin, await authenticator.authenticate(credentials, address))
+        async with self._turnstiles[plugin].turn():
+            user_name = await self._authenticate(plugin, authenticator, credentials, address)
+        return await self._new_session(plugin, user_name)
+
+    async def find(self, session_id: str | None) -> Session:
+        """The live session of that id; `SessionError` when the id is missing, unknown or expired."""
+        if not session_id:
+            raise SessionError("Session Id cannot be null or empty.")
+        session = await self._memory.get(session_id) if _SESSION_ID.fullmatch(session_id) else None
+        if session is None:
+            raise _unknown(session_id)
+        if session.expires <= self._clock():
+            raise SessionError(f"Session id:{session_id} has expired")
+        return session
+
+    async def caller_name(self, session_id: str | None) -> str:
+        """The user a session belongs to, such as `db/ann`; `SessionError` as for `find`."""
+        return (await self.find(session_id)).user_name
+
+    async def remaining_minutes(self, session_id: str | None) -> float:
+        """Minutes until the session expires; `SessionError` as for `find`."""
+        return ((await self.find(session_id)).expires - self._clock()) / timedelta(minutes=1)
+
+    async def refresh(self, session_id: str | None) -> None:
+        """Give the session a full life time again, even an expired one that is still there.
+
+        A shared session gets it too, unless somebody refreshed it a moment ago. `SessionError` for an id that is
+        missing or unknown.
+        """
+        identifier = _checked(session_id)
+        full = self._clock() + self._life_time
+        recent = self._clock() + self._young_has_left
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(_REFRESH, (full, identifier, self._shared_plugins, recent))
+            known = cursor.rowcount > 0 or await (await conn.execute(_FIND, (identifier,))).fetchone()
+        self._memory.forget(identifier)
+        if not known:
+            raise _unknown(identifier)
+
+    async def logout(self, session_id: str | None) -> None:
+        """End the session; a shared one stays for the others in it. `SessionError` for an id missing or unknown."""
+        identifier = _checked(session_id)
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(_LOGOUT, (identifier, self._shared_plugins))
+            known = cursor.rowcount > 0 or await (await conn.execute(_FIND, (identifier,))).fetchone()
+        self._memory.forget(identifier)
+        if not known:
+            raise _unknown(identifier)
+
+    async def is_logged_in(self, user_name: str) -> bool:
+        """Whether any session of that user is stored, expired ones included, as ICAT counts."""
+        if not storable(user_name):
+            return False
+        async with self._database.connection() as conn:
+            cursor = await conn.execute("SELECT EXISTS (SELECT FROM session WHERE user_name = %s)", (user_name,))
+            row = await cursor.fetchone()
+        return row is not None and bool(row[0])
+
+    async def prune(self) -> int:
+        """Remove expired sessions and failed logins that no longer count; how many sessions. To be run hourly."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute("DELETE FROM session WHERE expires <= %s", (self._clock(),))
+        await self._protection.prune()
+        return cursor.rowcount
+
+    async def counts(self) -> tuple[SessionCount, ...]:
+        """The sessions stored, by authenticator. Anonymous visitors are counted by their shared sessions."""
+        statement = """
+        SELECT mechanism, count(*) FILTER (WHERE expires > %(now)s), count(*) FILTER (WHERE expires <= %(now)s)
+          FROM session GROUP BY mechanism ORDER BY mechanism
+        """
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(statement, {"now": self._clock()})
+            return tuple(SessionCount(*row) for row in await cursor.fetchall())
+
+    async def _authenticate(
+        self, plugin: str, authenticator: Authenticator, credentials: Mapping[str, str], address: str
+    ) -> str:
+        attempt = await self._protection.check(plugin, credentials.get("username", ""), address)
+        try:
+            user_name = await authenticator.authenticate(credentials, address)
+        except WrongCredentials:
+            await self._protection.failed(attempt)
+            raise
+        await self._protection.succeeded(attempt)
+        return user_name
+
+    async def _new_session(self, plugin: str, user_name: str) -> str:
+        session_id, now = str(uuid4()), self._clock()
+        async with self._database.connection() as conn:
+            await conn.execute(_INSERT, (session_id, user_name, now + self._life_time, plugin, now))
+        return session_id
+
+    async def _shared_session(self, plugin: str, user_name: str) -> str:
+        """The shared session of the moment. Without a database access while the worker remembers a young one."""
+        shared = self._shared.get(plugin)
+        if shared is None or not await self._is_young(shared):
+            async with self._sharing:
+                shared = self._shared.get(plugin)
+                if shared is None or not await self._is_young(shared):
+                    shared = self._shared[plugin] = await self._agree_on_shared(plugin, user_name)
+        return shared
+
+    async def _is_young(self, session_id: str) -> bool:
+        session = await self._memory.get(session_id)
+        return session is not None and session.expires > self._clock() + self._young_has_left
+
+    async def _agree_on_shared(self, plugin: str, user_name: str) -> str:
+        """The young session that another worker made, or a new one: one worker at a time decides."""
+        async with self._database.transaction() as conn:
+            await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_SHARED_LOCK,))
+            now = self._clock()
+            found = await conn.execute(_YOUNGEST_SHARED, (user_name, plugin, now + self._young_has_left))
+            row = await found.fetchone()
+            if row is not None:
+                return str(row[0])
+            session_id = str(uuid4())
+            await conn.execute(_INSERT, (session_id, user_name, now + self._life_time, plugin, now))
+        return session_id
+
+    async def _read(self, session_id: str) -> Session | None:
+        async with self._database.connection() as conn:
+            row = await (await conn.execute(_FIND, (session_id,))).fetchone()
+        return None if row is None else Session(*row)
+
+
+def _checked(session_id: str | None) -> str:
+    if not session_id:
+        raise SessionError("Session Id cannot be null or empty.")
+    if not _SESSION_ID.fullmatch(session_id):
+        raise _unknown(session_id)
+    return session_id
+
+
+def _unknown(session_id: str) -> SessionError:
+    return SessionError(f"Unable to find user by sessionid: {session_id}")

@@ -1,0 +1,202 @@
+"""The wiring: the doors, put on the core, as one ASGI application.
+
+Everything a worker holds is opened here when it starts and closed when it ends. A worker that finds no database starts
+all the same, says so at `/readyz`, and goes on trying.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import psycopg
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Route
+
+from beamcat import __version__
+from beamcat.access.authenticators import build_authenticators
+from beamcat.access.login_protection import LoginProtection
+from beamcat.access.rulebooks import Rulebooks
+from beamcat.access.sessions import SessionCount, Sessions
+from beamcat.catalogue.catalogue import Catalogue
+from beamcat.catalogue.search import Searches
+from beamcat.config import Settings
+from beamcat.database.pool import Database
+from beamcat.database.schema import newest_version
+from beamcat.doors.icat_rest.core import Core
+from beamcat.doors.icat_rest.door import IcatRest
+from beamcat.doors.status import Status
+from beamcat.errors import BeamcatError, Unavailable
+from beamcat.observability.logs import logger
+from beamcat.observability.metrics import Metrics
+from beamcat.observability.middleware import Observed
+from beamcat.observability.slow_queries import Watch
+from beamcat.observability.tracing import Tracing, open_tracing
+
+PRUNE_EVERY_S = 3600.0
+"""How often expired sessions are removed."""
+MEASURE_EVERY_S = 5.0
+"""How often a worker writes down how its connections are."""
+TRY_AGAIN_S = 1.0
+"""Pause between two tries to reach the database."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """What a worker has open at the moment; None until the database is there."""
+
+    core: Core | None = None
+    database: Database | None = None
+    tracing: Tracing | None = None
+    problem: str = "the server is starting"
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def reasons(self) -> list[str]:
+        """Why requests cannot be served at the moment; empty when they can."""
+        if self.database is None:
+            return [self.problem]
+        try:
+            found = await schema_version(self.database)
+        except BeamcatError as error:
+            return [error.message]
+        if found == newest_version():
+            return []
+        return [f"the schema of the database is {found}, but {newest_version()} is needed"]
+
+    async def sessions(self) -> tuple[SessionCount, ...]:
+        """The sessions stored, by authenticator."""
+        return () if self.core is None else await self.core.sessions.counts()
+
+
+def create_app(settings: Settings) -> Starlette:
+    """Beamcat as an ASGI application. `settings.database.url` must name a database that runs."""
+    opened = Opened()
+    metrics = Metrics()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with _opened(settings, opened, metrics):
+            yield
+
+    status = Status(metrics, opened.reasons, opened.sessions)
+    app = Starlette(
+        routes=[
+            Mount("/icat", IcatRest(lambda: opened.core)),
+            Route("/healthz", status.alive),
+            Route("/readyz", status.ready),
+            Route("/metrics", status.metrics),
+            Route("/", status.welcome),
+        ],
+        middleware=[
+            Middleware(
+                Observed,
+                metrics=metrics,
+                tracer=lambda: opened.tracing.tracer if opened.tracing else None,
+                trusted_proxies=settings.server.trusted_proxies,
+            )
+        ],
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _opened(settings: Settings, opened: Opened, metrics: Metrics) -> AsyncIterator[None]:
+    if settings.database.url is None:
+        raise ValueError("database.url is not set: `beamcat serve` sets it to the embedded database")
+    watch = Watch(settings.logging.slow_query_ms, metrics.slow_query)
+    opened.tracing = open_tracing(settings.logging, __version__)
+    tried = asyncio.Event()
+    opened.tasks = [asyncio.create_task(_open_database(settings, opened, metrics, watch, tried))]
+    try:
+        await tried.wait()
+        yield
+    finally:
+        for task in opened.tasks:
+            task.cancel()
+        await asyncio.gather(*opened.tasks, return_exceptions=True)
+        await watch.close()
+        if opened.database is not None:
+            await opened.database.close()
+        if opened.tracing is not None:
+            await asyncio.to_thread(opened.tracing.close)
+
+
+async def _open_database(
+    settings: Settings, opened: Opened, metrics: Metrics, watch: Watch, tried: asyncio.Event
+) -> None:
+    """Open the core, trying for as long as it takes. `tried` is set after the first try."""
+    url = settings.database.url
+    assert url is not None
+    try:
+        while opened.core is None:
+            database = Database(url.get_secret_value(), settings.database)
+            try:
+                await database.open()
+            except Unavailable as error:
+                opened.problem = error.message
+                logger().error("the database is away", error=error.message)
+                await database.close()
+                tried.set()
+                await asyncio.sleep(TRY_AGAIN_S)
+            else:
+                opened.database = database
+                opened.core = core = _core(settings, database, watch)
+                opened.tasks.append(asyncio.create_task(_prune(core)))
+                opened.tasks.append(asyncio.create_task(_measure(database, metrics)))
+    finally:
+        tried.set()
+
+
+def _core(settings: Settings, database: Database, watch: Watch) -> Core:
+    sign_ins = build_authenticators(settings, database)
+    protection = LoginProtection(database, settings.login_protection, lambda: datetime.now(UTC))
+    rulebooks = Rulebooks(database, settings.catalogue)
+    return Core(
+        settings=settings,
+        sessions=Sessions(database, settings.catalogue, sign_ins, protection),
+        rulebooks=rulebooks,
+        searches=Searches(database, rulebooks, settings.catalogue, watch),
+        catalogue=Catalogue(database, rulebooks, settings),
+    )
+
+
+async def schema_version(database: Database) -> str:
+    """The version of the schema the database has now. Raises `Unavailable` when it is away, or holds no catalogue."""
+    try:
+        async with database.connection() as connection:
+            row = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchone()
+    except psycopg.errors.UndefinedTable:
+        row = None
+    if row is None:
+        raise Unavailable("the database holds no catalogue; run `beamcat init`")
+    return str(row[0])
+
+
+async def _prune(core: Core) -> None:
+    """Remove expired sessions every hour; the workers do it at different times."""
+    while True:
+        await asyncio.sleep(PRUNE_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311
+        try:
+            logger().debug("expired sessions removed", sessions=await core.sessions.prune())
+        except BeamcatError as error:
+            logger().warning("expired sessions stay until the next round", error=error.message)
+
+
+async def _measure(database: Database, metrics: Metrics) -> None:
+    while True:
+        numbers = database.statistics()
+        metrics.pool(
+            {
+                "open": numbers.get("pool_size", 0),
+                "idle": numbers.get("pool_available", 0),
+                "waiting": numbers.get("requests_waiting", 0),
+            }
+        )
+        await asyncio.sleep(MEASURE_EVERY_S)

@@ -1,0 +1,192 @@
+"""The catalogue as every protocol sees it: one logic, whoever asks and by whatever door."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import psycopg
+from psycopg import errors
+
+from beamcat.access.caller import Caller
+from beamcat.access.rulebook import Rulebook
+from beamcat.access.rulebooks import Rulebooks
+from beamcat.access.rules import Operation
+from beamcat.catalogue.allowed_statements import AllowedStatements
+from beamcat.catalogue.cloning import clone
+from beamcat.catalogue.creation import create
+from beamcat.catalogue.deletion import delete
+from beamcat.catalogue.drafts import Change, Draft, Element, Reference, Value, count_objects
+from beamcat.catalogue.mixed import write
+from beamcat.catalogue.permission import denied
+from beamcat.catalogue.rows import to_the_millisecond
+from beamcat.catalogue.updating import Update, update, whole
+from beamcat.catalogue.writing import Changes, Manner, Writing
+from beamcat.config import Settings
+from beamcat.database.pool import Connection, Database
+from beamcat.errors import BadParameter, BeamcatError, Forbidden, NoSuchObject, TooLarge, Unavailable, ValidationFailed
+from beamcat.model import Entity, icat_entity
+
+MOST_ATTEMPTS = 5
+"""Attempts of a call whose keys or references others keep changing while it runs."""
+
+T = TypeVar("T")
+Work = Callable[[Writing], Awaitable[T]]
+
+
+class _Undone(Exception):
+    """Ends a transaction that was only a try."""
+
+
+class Catalogue:
+    """Create, write, update, delete and clone. Every call is one transaction: all of it happens, or nothing.
+
+    Errors are `BeamcatError`s; those of calls that take a list carry the index of the element at fault.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        rulebooks: Rulebooks,
+        settings: Settings,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._rulebooks = rulebooks
+        self._counts_maintained = settings.database.maintain_file_counts
+        self._most_objects = settings.catalogue.max_objects_per_write
+        digest_key = settings.catalogue.location_digest_key
+        self._digest_key = None if digest_key is None else digest_key.get_secret_value()
+        self._clock = clock
+        self._allowed_statements = AllowedStatements()
+
+    async def create(self, caller: Caller, draft: Draft) -> int:
+        """Create one object with everything below it, as SOAP does; its id (ICAT specification F.2)."""
+        try:
+            return (await self.create_many(caller, [draft]))[0]
+        except BeamcatError as error:
+            error.offset = None
+            raise
+
+    async def create_many(self, caller: Caller, drafts: Sequence[Draft]) -> list[int]:
+        """Create objects of any entities, as SOAP does; their ids in order (F.3).
+
+        Only the objects of the list need the right to be created, not what is below them.
+        """
+        self._check_size(drafts)
+        return await self._write(caller, Manner.WHOLE, lambda writing: create(writing, list(enumerate(drafts))))
+
+    async def write(self, caller: Caller, elements: Sequence[Element]) -> list[int]:
+        """Create and change objects in order, as REST does; the ids of the created elements (F.5)."""
+        self._check_size([element if isinstance(element, Draft) else element.draft for element in elements])
+        return await self._write(caller, Manner.MEMBERS, lambda writing: write(writing, elements))
+
+    async def update(self, caller: Caller, change: Change) -> None:
+        """Replace all attributes and to-one relations of an object, as SOAP does: absent means null (F.4)."""
+        entity = icat_entity(change.entity.name)
+        if change.id is None:
+            raise NoSuchObject(f"{entity.name} has null primary key.")
+        updates = [Update(0, change.id, whole(entity, change.draft))]
+        try:
+            await self._write(caller, Manner.WHOLE, lambda writing: update(writing, entity, updates))
+        except BeamcatError as error:
+            error.offset = None
+            raise
+
+    async def delete(self, caller: Caller, references: Sequence[Reference]) -> None:
+        """Delete objects and everything below them, in order (F.6)."""
+        if len(references) > self._most_objects:
+            raise TooLarge(f"attempt to delete more than {self._most_objects} objects in one call")
+        await self._write(caller, Manner.MEMBERS, lambda writing: delete(writing, references))
+
+    async def clone(self, caller: Caller, entity: Entity, identifier: int, keys: Mapping[str, Value]) -> int:
+        """Copy an object and everything below it; the id of the copy (F.8).
+
+        `keys` gives attributes of the unique constraint new values.
+        """
+        icat_entity(entity.name)
+
+        async def work(writing: Writing) -> int:
+            return await clone(writing, entity, identifier, keys, self._digest_key)
+
+        return await self._write(caller, Manner.MEMBERS, work)
+
+    async def is_access_allowed(self, caller: Caller, operation: Operation, subject: Draft | Reference) -> bool:
+        """Whether the caller may do it (E.4).
+
+        CREATE takes a `Draft`: it is created and taken back, and what is wrong with it is raised as by `create`. The
+        others take a `Reference`; an object that is not there is not allowed to anybody but root.
+        """
+        if isinstance(subject, Reference):
+            return await self._may(caller, operation, subject)
+        if operation is not Operation.CREATE:
+            raise BadParameter("bean must have an id")
+        self._check_size([subject])
+
+        async def attempt(writing: Writing) -> None:
+            await create(writing, [(0, subject)])
+            raise _Undone
+
+        try:
+            await self._write(caller, Manner.WHOLE, attempt)
+        except Forbidden:
+            return False
+        except _Undone:
+            return True
+        except BeamcatError as error:
+            error.offset = None
+            raise
+        raise AssertionError("unreachable")
+
+    async def _may(self, caller: Caller, operation: Operation, subject: Reference) -> bool:
+        rulebook = await self._rulebooks.current()
+        async with self._database.connection() as conn:
+            writing = self._writing(conn, caller, rulebook, Manner.WHOLE)
+            return not await denied(writing, operation, icat_entity(subject.entity.name), [subject.id])
+
+    def _writing(
+        self, conn: Connection, caller: Caller, rulebook: Rulebook, manner: Manner, *, careful: bool = False
+    ) -> Writing:
+        statements = self._allowed_statements
+        return Writing(conn, caller, rulebook, manner, self._now(), self._counts_maintained, statements, careful)
+
+    def _check_size(self, drafts: Sequence[Draft]) -> None:
+        if count_objects(drafts) > self._most_objects:
+            raise TooLarge(f"attempt to write more than {self._most_objects} objects in one call")
+
+    def _now(self) -> datetime:
+        return to_the_millisecond(self._clock())
+
+    async def _write(self, caller: Caller, manner: Manner, work: Work[T]) -> T:
+        """Do the work in one transaction; again, looking more closely, when the database refuses a row.
+
+        The refused row may be the client's fault, which the second attempt then finds, or somebody else's who was
+        faster.
+        """
+        rulebook = await self._rulebooks.current()
+
+        async def transaction(conn: Connection) -> tuple[T, Changes]:
+            writing = self._writing(conn, caller, rulebook, manner, careful=careful)
+            result = await work(writing)
+            # `writing.changes` is complete here, inside the transaction: the place to record them
+            return result, writing.changes
+
+        for attempt in range(MOST_ATTEMPTS):
+            careful = attempt > 0
+            try:
+                result, changes = await self._database.run(transaction)
+            except (errors.UniqueViolation, errors.ForeignKeyViolation):
+                continue
+            except psycopg.DataError as error:
+                raise BadParameter(f"The database cannot hold a value: {_reason(error)}") from error
+            except psycopg.IntegrityError as error:
+                raise ValidationFailed(f"A value breaks a rule of the data: {_reason(error)}") from error
+            if changes.touch_rights():
+                self._rulebooks.expire()
+            return result
+        raise Unavailable("too many others are changing the same objects; try again")
+
+
+def _reason(error: psycopg.Error) -> str:
+    return error.diag.message_primary or str(error)

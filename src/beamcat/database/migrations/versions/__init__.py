@@ -1,0 +1,1 @@
+"""One module per step, named after its revision, with its SQL beside it."""

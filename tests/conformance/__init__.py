@@ -1,0 +1,1 @@
+"""A running server, asked over HTTP as its clients ask it."""

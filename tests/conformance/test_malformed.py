@@ -1,0 +1,346 @@
+"""Whatever a client sends, the fault is never the server's: no 5xx, and an error in ICAT's form."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+import schemathesis
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.conformance.client import Session
+from tests.conformance.conftest import Base, Running
+
+from beamcat.doors.icat_rest.door import RESOURCES
+from beamcat.model import BASE_ATTRIBUTES, ICAT_ENTITIES
+
+DESCRIPTION = Path(__file__).with_name("icat-rest-openapi.yaml")
+CODES = {
+    "BAD_PARAMETER",
+    "INSUFFICIENT_PRIVILEGES",
+    "NO_SUCH_OBJECT_FOUND",
+    "OBJECT_ALREADY_EXISTS",
+    "SESSION",
+    "VALIDATION",
+    "NOT_IMPLEMENTED",
+}
+NOT_OFFERED = 501
+
+api = schemathesis.openapi.from_path(DESCRIPTION)
+modest = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+def check(status: int, body: bytes, content_type: str) -> None:
+    """No fault of the server, and an error a client can read."""
+    assert status < 500 or status == NOT_OFFERED, (status, body)
+    if status >= 400:
+        assert content_type.startswith("application/json"), (status, content_type, body)
+        error = json.loads(body)
+        assert error["code"] in CODES, error
+        assert isinstance(error["message"], str)
+        assert set(error) <= {"code", "message", "offset"}
+        assert error.get("offset", 0) >= 0
+        for inside in ("Traceback", "psycopg", "SELECT x", "/beamcat/"):
+            assert inside not in error["message"], error
+
+
+def check_answer(answer: httpx.Response) -> None:
+    check(answer.status_code, answer.content, answer.headers.get("content-type", ""))
+
+
+def unnamed(path: str) -> str:
+    """The path with the names of its parts left out."""
+    return re.sub(r"\{\w+\}", "{}", path)
+
+
+def test_the_description_names_every_call() -> None:
+    paths = yaml.safe_load(DESCRIPTION.read_text())["paths"]
+    described = {
+        (method.upper(), unnamed(path)) for path, item in paths.items() for method in item if method != "parameters"
+    }
+    assert described == {(method, unnamed(f"/icat{path}")) for path, methods in RESOURCES.items() for method in methods}
+
+
+@api.parametrize()
+@modest
+def test_generated_calls_by_strangers(case: schemathesis.Case, running_server: Running) -> None:
+    answer = case.call(base_url=running_server.url)
+    check(answer.status_code, answer.content, (answer.headers.get("content-type") or [""])[0])
+
+
+@api.include(path_regex="entityManager|cloner|waitMillis|jpql").parametrize()
+@modest
+def test_generated_calls_by_root(case: schemathesis.Case, running_server: Running, root: Session) -> None:
+    if isinstance(case.query, dict):
+        case.query["sessionId"] = root.id
+    if isinstance(case.body, dict):
+        case.body["sessionId"] = root.id
+    answer = case.call(base_url=running_server.url)
+    check(answer.status_code, answer.content, (answer.headers.get("content-type") or [""])[0])
+
+
+# Bodies: JSON that is nearly right
+
+NAMES = sorted({*ICAT_ENTITIES, "Parameter", "Session", "Account", "facility", ""})
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=40)
+    | st.sampled_from(
+        [
+            "2001-01-01T17:59:00.000Z",
+            "2001-02-30T00:00:00.000Z",
+            "9999-12-31T23:59:59.999-12:00",
+            "NUMERIC",
+            "NEW",
+            "x" * 300,
+        ]
+    )
+    | st.sampled_from([2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**400, 1e308, float("nan"), float("inf")])
+)
+
+
+def members_of(name: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Members of an entity, mostly by their true names, with any value."""
+    entity = ICAT_ENTITIES.get(name)
+    known = [*entity.fields, "nonsense"] if entity else [attribute.name for attribute in BASE_ATTRIBUTES]
+    return st.dictionaries(st.sampled_from(known), values, max_size=5)
+
+
+VALUES = st.recursive(
+    SCALARS | st.builds(lambda identifier: {"id": identifier}, st.integers(1, 20)),
+    lambda inner: st.lists(inner, max_size=3) | st.sampled_from(NAMES).flatmap(lambda name: members_of(name, inner)),
+    max_leaves=8,
+)
+ELEMENTS = st.sampled_from(NAMES).flatmap(
+    lambda name: st.builds(lambda members: {name: members}, members_of(name, VALUES) | VALUES)
+)
+WRITES = ELEMENTS | st.lists(ELEMENTS, max_size=3) | VALUES
+
+
+def well_meant(name: str) -> st.SearchStrategy[Any]:
+    """An object with every required member, right or wrong, so that more gets past the first checks."""
+    entity = ICAT_ENTITIES[name]
+    required = {
+        **{a.name: st.text(max_size=20) | SCALARS for a in entity.attributes if a.required},
+        **{r.name: st.builds(lambda i: {"id": i}, st.integers(1, 20)) for r in entity.to_one if r.required},
+    }
+    optional = {
+        **{a.name: SCALARS for a in entity.attributes if not a.required},
+        **{r.name: VALUES for r in entity.to_many},
+    }
+    return st.fixed_dictionaries(required, optional=optional).map(lambda members: {name: members})
+
+
+@given(entities=WRITES | st.sampled_from(sorted(ICAT_ENTITIES)).flatmap(well_meant))
+@settings(modest, max_examples=300)
+def test_nearly_right_objects(entities: Any, root: Session) -> None:
+    form = {"sessionId": root.id, "entities": json.dumps(entities)}
+    check_answer(root.http.post("/icat/entityManager", data=form))
+
+
+@given(entities=WRITES)
+@settings(modest, max_examples=60)
+def test_nearly_right_deletions(entities: Any, root: Session) -> None:
+    parameters = {"sessionId": root.id, "entities": json.dumps(entities)}
+    check_answer(root.http.delete("/icat/entityManager", params=parameters))
+
+
+@given(name=st.sampled_from(NAMES), id=SCALARS.map(str), keys=VALUES.map(json.dumps))
+@modest
+def test_nearly_right_copies(name: str, id: str, keys: str, root: Session) -> None:
+    form = {"sessionId": root.id, "name": name, "id": id, "keys": keys}
+    check_answer(root.http.post("/icat/cloner", data=form))
+
+
+@pytest.mark.parametrize("bracket", ["[", '{"Facility":', '{"a":['])
+def test_deeply_nested_json_is_refused(root: Session, bracket: str) -> None:
+    for depth in (30, 1_000, 200_000):
+        form = {"sessionId": root.id, "entities": bracket * depth}
+        answer = root.http.post("/icat/entityManager", data=form)
+        check_answer(answer)
+        assert 400 <= answer.status_code < 500
+
+
+def test_deeply_nested_objects_are_refused_and_shallow_ones_are_not(empty: Session) -> None:
+    def nested(depth: int) -> dict[str, Any]:
+        members: dict[str, Any] = {"name": "leaf"}
+        for _ in range(depth):
+            members = {"name": "x", "investigationTypes": [members]}
+        return {"Facility": members}
+
+    assert empty.write(nested(1))
+    form = {"sessionId": empty.id, "entities": json.dumps(nested(1000))}
+    answer = empty.http.post("/icat/entityManager", data=form)
+    assert (answer.status_code, answer.json()["code"]) in {(413, "BAD_PARAMETER"), (400, "BAD_PARAMETER")}
+
+
+# Queries
+
+QUERY_WORDS = """
+    SELECT DISTINCT FROM WHERE AND OR NOT IN EXISTS COUNT( SUM( MAX( LENGTH( TRIM( ) ( , . = <> < > + - * / LIKE ESCAPE
+    '$' IS NULL EMPTY MEMBER OF BETWEEN JOIN LEFT AS GROUP BY HAVING ORDER ASC DESC INCLUDE 1 LIMIT 0, 5 1e400 'x' '' '
+    99999999999999999999 :user :x TRUE ds ds.name ds.type ds.type.name ds.datafiles df df.fileSize ds.nonsense Dataset
+    Datafile Investigation [ ] <-> name id {ts} CASE WHEN THEN ELSE END ALL(SELECT ds; -- \\ %s $1
+"""
+QUERY_PARTS = [
+    "{ts 2001-02-30 00:00:00}",
+    "{ts 2001-02-03 04:05:06}",
+    "Dataset ds",
+    "SELECT ds FROM Dataset ds",
+    "\t",
+    "\n",
+    "\u2028",
+]
+WORDS = st.sampled_from([*QUERY_WORDS.split(), *QUERY_PARTS])
+
+
+@given(query=st.lists(WORDS, max_size=14).map(" ".join) | st.text(max_size=60))
+@settings(modest, max_examples=300)
+def test_queries_of_known_words_in_any_order(query: str, base_once: Base, root: Session) -> None:
+    check_answer(root.http.get("/icat/entityManager", params={"sessionId": root.id, "query": query}))
+
+
+@given(rest=st.lists(WORDS, max_size=10).map(" ".join))
+@settings(modest, max_examples=200)
+def test_queries_that_begin_well(rest: str, base_once: Base, root: Session) -> None:
+    query = f"SELECT ds.name FROM Dataset ds WHERE {rest}"
+    check_answer(root.http.get("/icat/entityManager", params={"sessionId": root.id, "query": query}))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT ds FROM Dataset ds WHERE " + "(" * 20_000 + "1=1" + ")" * 20_000,
+        "SELECT ds FROM Dataset ds WHERE " + "NOT " * 10_000 + "1=1",
+        "SELECT ds FROM Dataset ds WHERE ds.id IN (" + ",".join("1" * 10_000) + ")",
+        "SELECT ds FROM Dataset ds WHERE " + " AND ".join(["ds.id = 1"] * 3_000),
+        "SELECT ds FROM Dataset ds WHERE ds.id = " + "-" * 5_000 + "1",
+        "Dataset [" + "(" * 5_000,
+        "Dataset " + "<-> Investigation " * 2_000,
+        "SELECT ds FROM Dataset ds INCLUDE " + ", ".join(f"ds.datafiles d{n}" for n in range(2_000)),
+        "SELECT " + ", ".join(["ds.name"] * 3_000) + " FROM Dataset ds",
+        "SELECT ds FROM " + ", ".join(f"Dataset d{n}" for n in range(300)) + ", Dataset ds",
+        "SELECT SQRT(-1) FROM Dataset ds",
+        "SELECT ds.id / 0 FROM Dataset ds",
+        "SELECT MOD(ds.id, 0) FROM Dataset ds",
+        "SELECT ds.id * 9223372036854775807 FROM Dataset ds",
+        "SELECT SUBSTRING(ds.name, 1, -1) FROM Dataset ds",
+        "SELECT ds FROM Dataset ds WHERE ds.startDate < 'nonsense'",
+        "SELECT ds FROM Dataset ds WHERE ds.id = 'nonsense'",
+        "SELECT ds FROM Dataset ds WHERE ds.name LIKE 'a$' ESCAPE '$'",
+        "SELECT ds FROM Dataset ds LIMIT 99999999999999999999, 1",
+        "SELECT ds FROM Dataset ds LIMIT 0, 99999999999999999999",
+        "SELECT ds FROM Dataset ds WHERE ds.name = '\u0000'",
+        "99999999999999999999,1 Dataset",
+    ],
+    ids=lambda query: query[:60],
+)  # fmt: skip
+def test_queries_that_ask_too_much(query: str, base_once: Base, root: Session) -> None:
+    check_answer(root.http.get("/icat/entityManager", params={"sessionId": root.id, "query": query}))
+
+
+# Requests: bytes on the wire
+
+
+def exchange(url: str, request: bytes) -> bytes:
+    """What comes back for these bytes; empty when the connection is closed without an answer."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+        try:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            received = b""
+            while piece := connection.recv(65536):
+                received += piece
+        except ConnectionError:
+            return b""
+    return received
+
+
+def is_no_fault(received: bytes) -> bool:
+    status_line = received.partition(b"\r\n")[0]
+    return not received or not status_line.startswith((b"HTTP/1.1 5", b"HTTP/1.0 5")) or b" 501 " in status_line
+
+
+TOKENS = st.text(string.ascii_letters + "-", min_size=1, max_size=12).map(str.encode)
+PATHS = [b"entityManager", b"session", b"session/%00", b"user/%FF", b"cloner", b"user/a/b/c", b"../x", b"%2e%2e"]
+BODIES = [b"json=%", b"json=%FF", b"entities=%00", b"entities=[&sessionId", b"=&=&&"]
+BYTES = st.binary(max_size=60).map(lambda value: value.replace(b"\r", b"").replace(b"\n", b""))
+
+
+@given(
+    method=st.sampled_from([b"GET", b"POST", b"PUT", b"DELETE", b"PATCH", b"HEAD", b"OPTIONS", b"TRACE"]) | TOKENS,
+    path=st.sampled_from(PATHS),
+    parameters=st.text(max_size=20).map(lambda text: quote(text).encode()) | BYTES,
+    headers=st.lists(st.tuples(TOKENS, BYTES), max_size=4),
+    content_type=st.sampled_from(
+        [
+            b"application/x-www-form-urlencoded",
+            b"application/x-www-form-urlencoded;charset=latin-9",
+            b"application/json",
+            b"multipart/form-data; boundary=x",
+            b"multipart/form-data",
+            b"\xff",
+            b"",
+        ]
+    ),
+    body=st.binary(max_size=200) | st.sampled_from(BODIES),
+    announced=st.none() | st.integers(-2, 500) | st.just(2**70),
+)  # fmt: skip
+@settings(modest, max_examples=150)
+def test_requests_of_any_bytes(
+    method: bytes,
+    path: bytes,
+    parameters: bytes,
+    headers: list[tuple[bytes, bytes]],
+    content_type: bytes,
+    body: bytes,
+    announced: int | None,
+    running_server: Running,
+) -> None:
+    length = len(body) if announced is None else announced
+    lines = [
+        method + b" /icat/" + path + b"?" + parameters + b" HTTP/1.1",
+        b"Host: localhost",
+        b"Connection: close",
+        b"Content-Type: " + content_type,
+        b"Content-Length: " + str(length).encode(),
+        *(name + b": " + value for name, value in headers),
+    ]
+    assert is_no_fault(exchange(running_server.url, b"\r\n".join(lines) + b"\r\n\r\n" + body))
+
+
+@given(request=st.binary(max_size=300))
+@modest
+def test_noise_on_the_wire(request: bytes, running_server: Running) -> None:
+    assert is_no_fault(exchange(running_server.url, request))
+
+
+def test_a_long_url_is_answered(root: Session, base_once: Base) -> None:
+    listed = ", ".join(str(number) for number in range(8_000))
+    query = f"SELECT COUNT(ds) FROM Dataset ds WHERE ds.id IN ({listed})"
+    assert len(query) > 40_000
+    answer = root.http.get("/icat/entityManager", params={"sessionId": root.id, "query": query})
+    assert answer.status_code == 200
+
+
+def test_the_server_still_answers_afterwards(root: Session, make_base: Callable[[], Base]) -> None:
+    make_base()
+    assert root.search("COUNT(Dataset)") == [4]

@@ -1,0 +1,109 @@
+"""What all tests share: one PostgreSQL per run, and a fresh catalogue for each test that wants one."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from beamcat.config import DatabaseSettings
+from beamcat.database.embedded import EmbeddedPostgres
+from beamcat.database.pool import Database
+from beamcat.database.schema import initialise
+
+FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB", "max_connections": "100"}
+"""Tests lose nothing when the machine loses power."""
+
+UNDERTAKER = """
+import os, pathlib, signal, sys
+sys.stdin.read()
+pid_file = pathlib.Path(sys.argv[1])
+if pid_file.exists():
+    os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGQUIT)
+"""
+"""Stops the server of a test run that was killed: its standard input ends with the run."""
+
+
+@dataclass(frozen=True)
+class TestServer:
+    """The PostgreSQL of this run."""
+
+    __test__ = False
+
+    server: EmbeddedPostgres
+    settings: DatabaseSettings
+    numbers: Iterator[int]
+
+    def url(self, name: str) -> str:
+        """The URL of another database on this server."""
+        return urlsplit(self.server.url)._replace(path=f"/{name}").geturl()
+
+    def create(self, template: str | None = None) -> str:
+        """The name of a new database."""
+        name = f"test_{next(self.numbers)}"
+        copied = (
+            sql.SQL(" TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(template)) if template else sql.SQL("")
+        )
+        with psycopg.connect(self.server.url, autocommit=True) as conn:
+            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + copied)
+        return name
+
+    def drop(self, name: str) -> None:
+        """Remove a database, whoever is connected."""
+        with psycopg.connect(self.server.url, autocommit=True) as conn:
+            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def database_settings() -> DatabaseSettings:
+    return DatabaseSettings()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, database_settings: DatabaseSettings) -> Iterator[TestServer]:
+    home = tmp_path_factory.mktemp("home")
+    with EmbeddedPostgres(home, database_settings, options=FAST) as running:
+        undertaker = subprocess.Popen(
+            [sys.executable, "-c", UNDERTAKER, str(running.cluster.data / "postmaster.pid")],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        yield TestServer(running, database_settings, itertools.count())
+    undertaker.communicate()
+
+
+@pytest.fixture(scope="session")
+def template(server: TestServer) -> str:
+    """The name of a database that holds an empty catalogue."""
+    name = server.create()
+    initialise(server.url(name), server.settings)
+    return name
+
+
+@pytest.fixture
+def database_url(server: TestServer, template: str) -> Iterator[str]:
+    """The URL of an empty catalogue for one test."""
+    name = server.create(template)
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture
+async def database(database_url: str, database_settings: DatabaseSettings) -> AsyncIterator[Database]:
+    """An empty catalogue for one test, opened."""
+    async with Database(database_url, database_settings) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder that holds `pyproject.toml`."""
+    return Path(__file__).parent.parent

@@ -1,0 +1,1 @@
+"""Random questions and random rules: PostgreSQL against a plain evaluation in Python."""

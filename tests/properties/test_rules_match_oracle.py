@@ -1,0 +1,154 @@
+"""Random rule sets, readers and questions: no row too many and none too few.
+
+Each seed is a world with its rules, stored as Rule objects; BEAMCAT_EXAMPLES is the number of questions per world.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from beamcat.access.rules import Operation
+from beamcat.database.pool import Database
+from beamcat.errors import BeamcatError, Forbidden, NoSuchObject
+from beamcat.model import ENTITIES
+from beamcat.query.parse import parse_get
+from beamcat.query.compile import compile_allowed, compile_get
+from beamcat.query.result import Record
+from beamcat.query.rights import Extent, Rights
+from beamcat.query.run import run_statement
+
+from .answers import canonical_record, disagreement
+from .compare import Unclear
+from .engine import LIMITS, MAX_ENTITIES, RuleRights, ask, examples, parsed
+from .evaluate import TooMuch
+from .facility_rules import RuledFacility, entities_to_ask, ruled_facility
+from .oracle import canonical, expected_answer, steps_from
+from .queries import QueryWriter, Variable
+from .rules import READERS
+from .world import SIZES, Thing
+
+FACILITIES = 12
+QUESTIONS = 250
+
+
+@pytest.mark.parametrize("seed", range(FACILITIES))
+async def test_every_reader_gets_what_the_rules_allow(database: Database, seed: int) -> None:
+    facility = await ruled_facility(database, seed)
+    wrong: list[str] = []
+    compared = 0
+    questions = examples(QUESTIONS)
+    for number in range(questions):
+        reader = READERS[number % len(READERS)]
+        permissions = facility.readers[reader]
+        writer = QueryWriter(
+            Random(f"{seed}/{number}"), facility.world, number % 3, entities_to_ask(permissions), conditioned=0.35
+        )
+        text = writer.search()
+        caller = facility.callers[reader]
+        for rights in (facility.rulebook.rights(caller), RuleRights(permissions)):
+            try:
+                query = parsed(text)
+                expected = expected_answer(facility.world, query, permissions)
+                difference = disagreement(expected, await ask(facility.engine, query, rights, caller, text))
+            except (Unclear, TooMuch):
+                break
+            except BeamcatError as error:
+                difference = f"refused: {error.message}"
+            compared += 1
+            if difference is not None:
+                wrong.append(_report(facility, f"{seed}/{number}", reader, rights, text, difference))
+    assert not wrong, f"{len(wrong)} of {compared} answers differ\n" + "\n".join(wrong[:4])
+    assert compared > questions, f"only {compared // 2} of {questions} questions prove anything"
+
+
+def _report(
+    facility: RuledFacility, number: str, reader: str, rights: Rights, text: str, difference: str
+) -> str:
+    permissions = facility.readers[reader]
+    rules = [rule for name in SIZES for rule in permissions.applicable(name) if name in text + difference]
+    lines = "\n".join(f"    {rule.entity}: {rule.what}" for rule in rules)
+    return f"seed {number}, {reader}, {type(rights).__name__}: {text}\n  {difference}\n  rules:\n{lines}"
+
+
+@pytest.mark.parametrize("seed", range(FACILITIES))
+async def test_a_single_object_is_given_only_to_those_who_may_read_it(database: Database, seed: int) -> None:
+    facility = await ruled_facility(database, seed)
+    rng = Random(f"get/{seed}")
+    given = refused = 0
+    for number in range(examples(QUESTIONS)):
+        reader = READERS[number % len(READERS)]
+        permissions = facility.readers[reader]
+        entity = ENTITIES[rng.choice(entities_to_ask(permissions))]
+        thing = rng.choice(facility.world.all(entity.name) or [None])
+        identifier = 999_999 if thing is None or rng.random() < 0.05 else thing.id
+        include = QueryWriter(rng, facility.world, 1).include(Variable("x", entity))
+        outcome = await _got(facility, f"{entity.name} x INCLUDE {include}", identifier, reader)
+        expected = _expected_get(facility, f"{entity.name} x INCLUDE {include}", thing, identifier, reader)
+        assert outcome == expected, f"{reader} gets {entity.name} x INCLUDE {include} with id {identifier}"
+        given += isinstance(outcome, tuple)
+        refused += outcome is Forbidden
+    assert given
+    assert refused
+
+
+async def _got(facility: RuledFacility, text: str, identifier: int, reader: str) -> object:
+    caller = facility.callers[reader]
+    plan = compile_get(parse_get(text, LIMITS), facility.rulebook.rights(caller), MAX_ENTITIES)
+    try:
+        record: Record = await facility.engine.get(plan, identifier, caller, text)
+    except (Forbidden, NoSuchObject) as error:
+        return type(error)
+    return canonical_record(record)
+
+
+def _expected_get(facility: RuledFacility, text: str, thing: Thing | None, identifier: int, reader: str) -> object:
+    if thing is None or thing.id != identifier:
+        return NoSuchObject
+    permissions = facility.readers[reader]
+    if not permissions.may_read(thing):
+        return Forbidden
+    include = parse_get(text, LIMITS).include
+    steps = None if include is None else steps_from(thing.entity, "X", include)
+    return canonical(thing, steps, permissions)
+
+
+@pytest.mark.parametrize("seed", range(FACILITIES))
+async def test_each_operation_is_allowed_on_the_objects_the_rules_select(database: Database, seed: int) -> None:
+    facility = await ruled_facility(database, seed)
+    asked = {(rule.entity, letter, rule.attribute) for rule in facility.rules for letter in rule.flags}
+    for name, letter, attribute in sorted(asked, key=str):
+        entity = ENTITIES[name]
+        everything = [thing.id for thing in facility.world.all(name)]
+        for reader in READERS:
+            caller = facility.callers[reader]
+            if attribute is None:
+                extent = facility.rulebook.applicable(caller, entity, Operation(letter))
+            else:
+                extent = facility.rulebook.attribute_rules(caller, entity, attribute)
+            if extent is Extent.NOTHING:
+                found: list[int] = []
+            else:
+                async with database.connection() as conn:
+                    rows = await run_statement(conn, compile_allowed(entity, extent), caller, everything)
+                found = sorted(row[0] for row in rows)
+            expected = facility.readers[reader].allowed(name, letter, attribute)
+            wanted = {"everything": everything, "nothing": []}[expected] if isinstance(expected, str) else expected
+            assert found == sorted(wanted), f"{letter} of {name}.{attribute} for {reader}"
+
+
+@pytest.mark.parametrize("seed", range(FACILITIES))
+async def test_a_root_user_gets_everything_under_any_rules(database: Database, seed: int) -> None:
+    facility = await ruled_facility(database, seed)
+    for name in SIZES:
+        query = parsed(f"SELECT x.id FROM {name} x")
+        for rights, count in (
+            (facility.rulebook.rights(facility.callers[READERS[0]].__class__("simple/root", root=True)), None),
+            (facility.rulebook.rights(facility.callers[READERS[-1]]), READERS[-1]),
+        ):
+            answer = await ask(facility.engine, query, rights, facility.callers[READERS[-1]])
+            everything = [thing.id for thing in facility.world.all(name)]
+            readable = facility.readers[count].readable(name) if count else "everything"
+            wanted = {"everything": everything, "nothing": []}[readable] if isinstance(readable, str) else readable
+            assert sorted(row[0] for row in answer.rows) == sorted(wanted)
