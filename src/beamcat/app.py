@@ -42,6 +42,8 @@ PRUNE_EVERY_S = 3600.0
 """How often expired sessions are removed."""
 MEASURE_EVERY_S = 5.0
 """How often a worker writes down how its connections are."""
+ANSWER_AFTER_S = 2.0
+"""How long a starting worker waits for the database before it answers all the same, if only that it is away."""
 TRY_AGAIN_S = 1.0
 """Pause between two tries to reach the database."""
 
@@ -115,7 +117,9 @@ async def _opened(settings: Settings, opened: Opened, metrics: Metrics) -> Async
     tried = asyncio.Event()
     opened.tasks = [asyncio.create_task(_open_database(settings, opened, metrics, watch, tried))]
     try:
-        await tried.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_AFTER_S):
+                await tried.wait()
         yield
     finally:
         for task in opened.tasks:

@@ -7,7 +7,7 @@ import pytest
 from beamcat.access.caller import Caller
 from beamcat.access.rulebook import Rulebook, RuleRow
 from beamcat.access.rules import Operation, compile_rule
-from beamcat.model import ICAT_ENTITIES
+from beamcat.model import ICAT_ENTITIES, ToMany, ToOne
 from beamcat.query.rights import Extent, Readable, Rights, RuleQuery
 
 DATASET = ICAT_ENTITIES["Dataset"]
@@ -120,7 +120,7 @@ def test_a_step_is_public_by_its_target_or_by_name() -> None:
     public = [
         name
         for name, member in DATASET.members.items()
-        if hasattr(member, "target") and rights.step_is_public(DATASET, member)
+        if isinstance(member, ToOne | ToMany) and rights.step_is_public(DATASET, member)
     ]
     assert public == ["investigation", "type"]
     assert book.public_steps == {("Dataset", "investigation")}

@@ -87,9 +87,9 @@ async def test_a_user_may_hold_several_sessions(sessions: Sessions) -> None:
     assert await sessions.caller_name(second) == "db/ann"
 
 
-@pytest.mark.parametrize("plugin", ["typo", "", None])
-async def test_an_unknown_plugin_is_refused(sessions: Sessions, plugin: str | None) -> None:
-    assert await message_of(sessions.login(plugin, ANN, HERE)) == f"Authenticator mnemonic {plugin} not recognised"
+@pytest.mark.parametrize(("plugin", "shown"), [("typo", "typo"), ("", ""), (None, "null")])
+async def test_an_unknown_plugin_is_refused(sessions: Sessions, plugin: str | None, shown: str) -> None:
+    assert await message_of(sessions.login(plugin, ANN, HERE)) == f"Authenticator mnemonic {shown} not recognised"
 
 
 async def test_wrong_credentials_make_no_session(sessions: Sessions, database: Database) -> None:

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import AsyncConnection
 from tests.conftest import TestServer
@@ -32,16 +33,21 @@ SELECT f.id FROM datafile f JOIN dataset d ON d.id = f.dataset_id
  WHERE f.investigation_id IS DISTINCT FROM d.investigation_id"""
 
 
-@pytest.fixture(params=[0, 7], ids=["plain", "partitioned"])
-async def database(
-    request: pytest.FixtureRequest, server: TestServer, database_settings: DatabaseSettings
-) -> AsyncIterator[Database]:
+@pytest.fixture(scope="module", params=[0, 100], ids=["plain", "partitioned"])
+def shaped(request: pytest.FixtureRequest, server: TestServer, database_settings: DatabaseSettings) -> str:
+    """A template whose datafiles are in one table, or in partitions of a hundred."""
     name = server.create()
     settings = database_settings.model_copy(update={"datafile_partition_rows": request.param})
     initialise(server.url(name), settings)
-    async with Database(server.url(name), settings) as opened:
-        async with opened.connection() as conn:
-            await conn.execute("SELECT ensure_datafile_partitions(600)")
+    with psycopg.connect(server.url(name)) as conn:
+        conn.execute("SELECT ensure_datafile_partitions(600)")
+    return name
+
+
+@pytest.fixture
+async def database(server: TestServer, shaped: str, database_settings: DatabaseSettings) -> AsyncIterator[Database]:
+    name = server.create(shaped)
+    async with Database(server.url(name), database_settings) as opened:
         yield opened
     server.drop(name)
 
@@ -180,7 +186,7 @@ async def test_the_numbers_are_right_after_many_did_many_things_at_once(database
         for investigation in (1, 2, 3):
             await add_investigation(conn, f"I{investigation}")
             for name in ("D1", "D2"):
-                await add_dataset(conn, investigation, name)
+                await add_dataset(conn, investigation, f"I{investigation}{name}")
     chosen = random.Random(11)
 
     async def change(conn: AsyncConnection[Any]) -> None:

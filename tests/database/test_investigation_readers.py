@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import Any
 
 from psycopg import AsyncConnection, errors
@@ -11,13 +12,10 @@ from tests.database.rows import BASE, add, add_facility, add_investigation, ever
 
 from beamcat.database.pool import Database
 
-DIFFERENCE = """
-(TABLE investigation_reader_sorted EXCEPT ALL TABLE source_sorted)
-UNION ALL (TABLE source_sorted EXCEPT ALL TABLE investigation_reader_sorted)"""
-READERS = f"""
-WITH investigation_reader_sorted AS (SELECT user_id, investigation_id, path, count FROM investigation_reader),
-     source_sorted AS (SELECT user_id, investigation_id, path, count FROM investigation_reader_source)
-{DIFFERENCE}"""
+READERS = """
+WITH kept AS (SELECT user_id, investigation_id, path, count FROM investigation_reader),
+     defined AS (SELECT user_id, investigation_id, path, count FROM investigation_reader_source)
+(TABLE kept EXCEPT ALL TABLE defined) UNION ALL (TABLE defined EXCEPT ALL TABLE kept)"""
 
 
 async def readers(conn: AsyncConnection[Any]) -> set[tuple[int, int, str, int]]:
@@ -123,14 +121,12 @@ async def test_many_changes_at_once_leave_the_table_as_defined(database: Databas
                 case 2:
                     await conn.execute(f"DELETE FROM {table} WHERE {columns[0]} = %s", values[:1])
                 case _:
-                    try:
+                    with suppress(errors.UniqueViolation):  # the transaction goes on as if the update had never been
                         async with conn.transaction():
                             await conn.execute(
                                 f"UPDATE {table} SET {columns[0]} = %s WHERE {columns[1]} = %s AND id %% 2 = 0",
                                 values[:2],
                             )
-                    except errors.UniqueViolation:
-                        pass  # the transaction goes on as if the update had never been
 
     async def replace_an_instrument_or_group(conn: AsyncConnection[Any]) -> None:
         which, table = chosen.randint(1, people), chosen.choice(["instrument", "grouping"])
@@ -140,10 +136,9 @@ async def test_many_changes_at_once_leave_the_table_as_defined(database: Databas
 
     async def many_changes() -> None:
         for turn in range(40):
-            try:
+            # What it links may have been deleted meanwhile, or two may replace the same one.
+            with suppress(errors.ForeignKeyViolation, errors.UniqueViolation):
                 await database.run(replace_an_instrument_or_group if turn % 10 == 9 else change)
-            except (errors.ForeignKeyViolation, errors.UniqueViolation):
-                pass  # what it links has been deleted meanwhile, or two replaced the same one
 
     await asyncio.gather(*(many_changes() for _ in range(6)))
     async with database.connection() as conn:

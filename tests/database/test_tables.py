@@ -87,8 +87,8 @@ def test_every_entity_has_its_columns_key_and_sequence(database_url: str) -> Non
             columns = {
                 row[0]
                 for row in conn.execute(
-                    "SELECT column_name FROM information_schema.columns WHERE table_name = %s AND table_schema = 'public'",
-                    (table,),
+                    "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0",
+                    (f'"{table}"',),
                 )
             }
             members = [*BASE_ATTRIBUTES, *entity.attributes, *entity.hidden, *entity.to_one]
@@ -136,7 +136,10 @@ def test_a_value_the_model_forbids_is_refused(database_url: str, change: str, pr
 
 
 def test_a_word_that_is_not_of_the_enumeration_is_refused(database_url: str) -> None:
-    insert = "INSERT INTO study (create_id, create_time, mod_id, mod_time, name, status) VALUES ('a', now(), 'a', now(), 'x', %s)"
+    insert = (
+        "INSERT INTO study (create_id, create_time, mod_id, mod_time, name, status)"
+        " VALUES ('a', now(), 'a', now(), 'x', %s)"
+    )
     with psycopg.connect(database_url) as conn:
         conn.execute(insert, ("IN_PROGRESS",))
         with pytest.raises(psycopg.errors.CheckViolation, match="study_status_values"):
@@ -147,7 +150,8 @@ def test_moments_are_kept_to_the_millisecond(database_url: str) -> None:
     with psycopg.connect(database_url) as conn:
         row = conn.execute(
             "INSERT INTO facility (create_id, create_time, mod_id, mod_time, name)"
-            " VALUES ('a', '2024-01-01 00:00:00.1239Z', 'a', now(), 'x') RETURNING extract(microseconds FROM create_time)"
+            " VALUES ('a', '2024-01-01 00:00:00.1239Z', 'a', now(), 'x')"
+            " RETURNING extract(microseconds FROM create_time)"
         ).fetchone()
     assert row == (124000,)
 
@@ -156,7 +160,8 @@ def test_strings_sort_by_code_point(database_url: str) -> None:
     with psycopg.connect(database_url) as conn:
         for name in ("b", "\u00e9", "B", "a"):
             conn.execute(
-                "INSERT INTO facility (create_id, create_time, mod_id, mod_time, name) VALUES ('a', now(), 'a', now(), %s)",
+                "INSERT INTO facility (create_id, create_time, mod_id, mod_time, name)"
+                " VALUES ('a', now(), 'a', now(), %s)",
                 (name,),
             )
         found = [row[0] for row in conn.execute("SELECT name FROM facility ORDER BY name")]

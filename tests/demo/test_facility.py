@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count, pairwise
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from tests.demo.walking import Inside, every, records_of
 
-from beamcat.demo.datasets import Stored, dataset_record
+from beamcat.demo.datasets import Stored
 from beamcat.demo.facility import Demo, build_demo
 from beamcat.demo.objects import Record, Ref, moment, ref
 from beamcat.demo.people import EXAMPLE_ORCID, group_members, user_records
-from beamcat.demo.results import collection_record, job_input_record, job_output_record
 from beamcat.demo.settings import ACCOUNTS, ROOT
-from beamcat.demo.visits import LOCAL_CONTACT, PRINCIPAL_INVESTIGATOR, investigation_record
+from beamcat.demo.visits import LOCAL_CONTACT, PRINCIPAL_INVESTIGATOR
 from beamcat.demo.vocabulary import CYCLES, INSTRUMENTS, QUANTITIES
-from beamcat.model import ICAT_ENTITIES, Attribute, Entity, Kind, ToMany, ToOne
+from beamcat.model import ICAT_ENTITIES, Attribute, Kind, ToMany, ToOne
 
 PYTHON_TYPES: dict[Kind, tuple[type, ...]] = {
     Kind.STRING: (str,),
@@ -45,40 +43,7 @@ def stored(demo: Demo) -> dict[str, Stored]:
 
 @pytest.fixture(scope="module")
 def top_level(demo: Demo, stored: dict[str, Stored]) -> list[tuple[str, Record]]:
-    return [
-        ("Facility", demo.facility),
-        *((entity, record) for entity, records in demo.people_and_rules() for record in records),
-        *(("Investigation", investigation_record(visit)) for visit in demo.visits),
-        *(("Dataset", dataset_record(d, stored, demo.source_file(d))) for d in demo.datasets),
-        *(("DataCollection", job_input_record(job)) for job in demo.jobs),
-        *(("DataCollection", job_output_record(job)) for job in demo.jobs),
-        *(("DataCollection", collection_record(visit)) for visit in demo.published),
-        *(("Study", record) for record in demo.studies),
-    ]
-
-
-@dataclass(frozen=True)
-class Inside:
-    """Stands for the parent of a nested object, so that unique keys can be compared."""
-
-    number: int
-
-
-def walk(entity: Entity, record: Record, numbers: Iterator[int]) -> Iterator[tuple[Entity, Record]]:
-    """Every object with its entity; a nested one has its parent in it."""
-    yield entity, record
-    parent = Inside(next(numbers))
-    for name, value in record.items():
-        member = entity.members[name]
-        if isinstance(member, ToMany):
-            for nested in value:
-                yield from walk(ICAT_ENTITIES[member.target], {member.by: parent, **nested}, numbers)
-
-
-def every(top_level: list[tuple[str, Record]]) -> Iterator[tuple[Entity, Record]]:
-    numbers = count()
-    for name, record in top_level:
-        yield from walk(ICAT_ENTITIES[name], record, numbers)
+    return records_of(demo, stored)
 
 
 def test_it_has_the_size_of_a_small_facility(demo: Demo) -> None:

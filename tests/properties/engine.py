@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from beamcat.query.cursor import ParseLimits
 from beamcat.query.parse import parse_rule, parse_search
 from beamcat.query.plan import Plan
 from beamcat.query.result import Answer
-from beamcat.query.rights import EveryRight, Extent, Readable, Rights, RuleQuery
+from beamcat.query.rights import Extent, Readable, Rights, RuleQuery
 from beamcat.query.run import Engine
 from beamcat.query.sql import Statement
 from beamcat.query.tree import Query
@@ -41,7 +40,8 @@ def parsed(text: str) -> Query:
 
 def oracle_rule(rule: RuleText) -> OracleRule:
     """The rule as the oracle knows it. Raises `BadParameter` when it is not valid."""
-    return OracleRule(rule.grouping, rule.flags.upper(), rule.what, parse_rule(rule.what, LIMITS).query)
+    said = parse_rule(rule.what, LIMITS)
+    return OracleRule(rule.grouping, rule.flags.upper(), rule.what, said.query, said.attribute)
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,6 @@ def caller_of(world: World, name: str) -> Caller:
 async def ask(engine: Engine, query: Query, rights: Rights, caller: Caller, text: str = "") -> Answer:
     """The engine's answer to a query."""
     return await engine.search(compile_search(query, rights, MAX_ENTITIES), caller, text)
-
-
 
 
 def statements(plan: Plan) -> Iterator[Statement]:

@@ -10,11 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from .compare import Truth, Unclear, all_of, any_of, compared, like, negation
-from .functions import aggregated, arithmetic, called, trimmed
-from .names import Types, collections_selected, has_aggregate, implicit_joins, types_of
-from .world import Thing, World
-
 from beamcat.model import Attribute, ToOne
 from beamcat.query.tree import (
     Aggregate,
@@ -48,6 +43,11 @@ from beamcat.query.tree import (
     Trim,
 )
 from beamcat.query.tree import Truth as TruthOf
+
+from .compare import Truth, Unclear, all_of, any_of, compared, like, negation
+from .functions import aggregated, arithmetic, called, trimmed
+from .names import Types, collections_selected, has_aggregate, implicit_joins, types_of
+from .world import Thing, World
 
 Scope = Mapping[str, Any]
 """The object each variable stands for in one row of FROM; None for a LEFT JOIN without match."""
@@ -195,16 +195,18 @@ class Evaluator:
                 values = (self.value(argument, scope, types, group) for argument in arguments)
                 return next((value for value in values if value is not None), None)
             case Call("NULLIF", (left, right)):
-                return None if self._compare("=", left, right, scope, types, group) else self.value(left, scope, types, group)
+                return (
+                    None
+                    if self._compare("=", left, right, scope, types, group)
+                    else self.value(left, scope, types, group)
+                )
             case Call(function, arguments):
                 return called(function, [self.value(argument, scope, types, group) for argument in arguments])
             case Trim(side, character, text):
                 stripped = " " if character is None else self.value(character, scope, types, group)
                 return trimmed(side, stripped, self.value(text, scope, types, group))
             case Arithmetic(sign, left, right):
-                return arithmetic(
-                    sign, self.value(left, scope, types, group), self.value(right, scope, types, group)
-                )
+                return arithmetic(sign, self.value(left, scope, types, group), self.value(right, scope, types, group))
             case Negative(operand):
                 return arithmetic("-", 0, self.value(operand, scope, types, group))
             case Aggregate(function, operand, distinct):
@@ -266,15 +268,11 @@ class Evaluator:
                 found = any_of(self._compare("=", operand, item, scope, types, group) for item in items)
                 return negation(found) if negated else found
             case Like(operand, pattern, escape, negated):
-                fits = like(
-                    self.value(operand, scope, types, group), self.value(pattern, scope, types, group), escape
-                )
+                fits = like(self.value(operand, scope, types, group), self.value(pattern, scope, types, group), escape)
                 return negation(fits) if negated else fits
         return self._truth_of_set(condition, scope, types, group)
 
-    def _truth_of_set(
-        self, condition: Condition, scope: Scope, types: Types, group: list[Scope] | None
-    ) -> Truth:
+    def _truth_of_set(self, condition: Condition, scope: Scope, types: Types, group: list[Scope] | None) -> Truth:
         match condition:
             case Exists(query, negated):
                 return bool(self.results(query, scope, types)) != negated

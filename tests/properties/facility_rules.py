@@ -25,6 +25,8 @@ from .world import SIZES, World, load, make_world
 class RuledFacility:
     """A loaded world, what each of the readers may read, and the rulebook the database gives."""
 
+    seed: int
+    database: Database
     world: World
     rules: list[OracleRule]
     readers: Mapping[str, Permissions]
@@ -46,6 +48,8 @@ async def ruled_facility(database: Database, seed: int) -> RuledFacility:
     rulebooks = Rulebooks(database, CatalogueSettings())
     oracle_rules = [rule for _, rule in rules]
     return RuledFacility(
+        seed,
+        database,
         world,
         oracle_rules,
         {reader: Permissions(world, oracle_rules, reader) for reader in READERS},

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from beamcat.model import BASE_ATTRIBUTES, ENTITIES, Attribute, Entity, ToMany, ToOne
-from beamcat.query.tree import Aggregate, FromEntity, FromPath, Include, Path, Query
+from beamcat.query.tree import Aggregate, FromPath, Include, Path, Query
 
 from .evaluate import Evaluator, Frame, Scope
 from .names import entity_of, is_entity, members_of, paths_in, types_of
@@ -21,12 +21,16 @@ Ids = frozenset[int]
 
 @dataclass(frozen=True)
 class OracleRule:
-    """A rule: who it is for (None: everybody), what one may do, and the query of the objects."""
+    """A rule: who it is for (None: everybody), what one may do, and the query of the objects.
+
+    `attribute` is the only member that it allows to update; None for the whole object.
+    """
 
     grouping: int | None
     flags: str
     what: str
     query: Query
+    attribute: str | None = None
 
     @property
     def path(self) -> Path:
@@ -37,10 +41,6 @@ class OracleRule:
     @property
     def entity(self) -> str:
         return types_of(self.query, {})[self.path.variable].name
-
-    @property
-    def attribute(self) -> str | None:
-        return self.path.steps[0] if self.path.steps else None
 
     @property
     def restricted(self) -> bool:
@@ -63,7 +63,9 @@ class Permissions:
         """The groupings a User of that name is a member of."""
         members = (self.world.one(link, "user") for link in self.world.all("UserGroup"))
         links = zip(self.world.all("UserGroup"), members, strict=True)
-        return frozenset(link.links["grouping"] or 0 for link, user in links if user and user.values["name"] == self.user)
+        return frozenset(
+            link.links["grouping"] or 0 for link, user in links if user and user.values["name"] == self.user
+        )
 
     def readable(self, entity: str) -> Ids | str:
         """`everything`, `nothing` (no rule at all), or the ids that some rule selects."""

@@ -198,7 +198,11 @@ class QueryWriter:
             path, entity, first = start.name, start.entity, True
             for _ in range(self.rng.choice((1, 1, 2))):
                 relation = self.rng.choice((*entity.to_one, *entity.to_many) or (None,))
-                if relation is None or relation.target not in ENTITIES or (first and (start.name, relation.name) in taken):
+                if (
+                    relation is None
+                    or relation.target not in ENTITIES
+                    or (first and (start.name, relation.name) in taken)
+                ):
                     break
                 if first:
                     taken.add((start.name, relation.name))
@@ -281,7 +285,9 @@ class QueryWriter:
                 if entity.to_one:
                     relation = self.rng.choice(entity.to_one)
                     path, entity = f"{path}.{relation.name}", ENTITIES[relation.target]
-            found = [a.name for a in entity.fields.values() if isinstance(a, Attribute) and a.kind in kinds and not a.hidden]
+            found = [
+                a.name for a in entity.fields.values() if isinstance(a, Attribute) and a.kind in kinds and not a.hidden
+            ]
             if found:
                 return f"{self.vary(path)}.{self.rng.choice(found)}"
         return None
@@ -576,7 +582,19 @@ class QueryWriter:
         """The query, sometimes with keywords in small letters."""
         if not self.chance(0.2):
             return query
-        words = ("SELECT", "FROM", "WHERE", "JOIN", "LEFT", "ORDER BY", "GROUP BY", "INCLUDE", "LIMIT", "AND", "DISTINCT")
+        words = (
+            "SELECT",
+            "FROM",
+            "WHERE",
+            "JOIN",
+            "LEFT",
+            "ORDER BY",
+            "GROUP BY",
+            "INCLUDE",
+            "LIMIT",
+            "AND",
+            "DISTINCT",
+        )
         for word in words:
             query = query.replace(f"{word} ", f"{word.lower()} ")
         return query

@@ -96,7 +96,9 @@ class RuleWriter(QueryWriter):
         member = ENTITIES[_target(ENTITIES["Investigation"], link).name]
         user = ".".join(("s", "user")) if link == "investigationUsers" else None
         if user is None:
-            return f"SELECT x FROM {entity} x WHERE EXISTS (SELECT s FROM {member.name} s WHERE s.investigation = {path})"
+            return (
+                f"SELECT x FROM {entity} x WHERE EXISTS (SELECT s FROM {member.name} s WHERE s.investigation = {path})"
+            )
         inside = f"SELECT s.investigation.id FROM {member.name} s WHERE {user}.name = :user"
         return self.rng.choice(
             (
@@ -115,7 +117,9 @@ class RuleWriter(QueryWriter):
             keep -= 1
         text, variables = self._chain(entity, chain[:keep])
         last = ".".join((variables[-1].name, *chain[keep:], "name"))
-        where = self.rng.choice((f"{last} = :user", f"{last} = :user", f":user = {last}", f"{last} IN (:user, 'db/bob')"))
+        where = self.rng.choice(
+            (f"{last} = :user", f"{last} = :user", f":user = {last}", f"{last} IN (:user, 'db/bob')")
+        )
         selected = variables[0]
         if self.chance(0.15):
             selected = self.rng.choice(variables)
@@ -164,7 +168,9 @@ class RuleWriter(QueryWriter):
         if steps and not any(_target_is_many(ENTITIES[name], steps.split("."))) and self.chance(0.5):
             sign = self.rng.choice(("<", ">", "IS NULL OR {} <"))
             path = f"{variable.name}.{steps}.releaseDate"
-            return f"SELECT {variable.name} FROM {name} {variable.name} WHERE {path} {sign.format(path)} CURRENT_TIMESTAMP"
+            return (
+                f"SELECT {variable.name} FROM {name} {variable.name} WHERE {path} {sign.format(path)} CURRENT_TIMESTAMP"
+            )
         return f"SELECT {variable.name} FROM {name} {variable.name} WHERE {self.condition([variable], self.depth)}"
 
     # The rest
@@ -210,7 +216,11 @@ def store(world: World, rules: Sequence[tuple[RuleText, str, str | None, bool]])
 
 def open_steps(world: World, rng: Random, count: int) -> None:
     """Make `count` random relations the PublicSteps of the world."""
-    steps = [(entity, relation.name) for entity in SIZES for relation in (*ENTITIES[entity].to_one, *ENTITIES[entity].to_many)]
+    steps = [
+        (entity, relation.name)
+        for entity in SIZES
+        for relation in (*ENTITIES[entity].to_one, *ENTITIES[entity].to_many)
+    ]
     chosen = rng.sample(steps, count)
     entity = ENTITIES["PublicStep"]
     things = [make_thing(entity, n, {"origin": o, "field": f}) for n, (o, f) in enumerate(chosen, start=1)]

@@ -5,16 +5,19 @@ Each seed is a world with its rules, stored as Rule objects; BEAMCAT_EXAMPLES is
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 
+from beamcat.access.caller import Caller
 from beamcat.access.rules import Operation
 from beamcat.database.pool import Database
 from beamcat.errors import BeamcatError, Forbidden, NoSuchObject
 from beamcat.model import ENTITIES
-from beamcat.query.parse import parse_get
 from beamcat.query.compile import compile_allowed, compile_get
+from beamcat.query.parse import parse_get
 from beamcat.query.result import Record
 from beamcat.query.rights import Extent, Rights
 from beamcat.query.run import run_statement
@@ -29,13 +32,23 @@ from .queries import QueryWriter, Variable
 from .rules import READERS
 from .world import SIZES, Thing
 
+if TYPE_CHECKING:
+    from conftest import TestServer
+
 FACILITIES = 12
 QUESTIONS = 250
 
 
-@pytest.mark.parametrize("seed", range(FACILITIES))
-async def test_every_reader_gets_what_the_rules_allow(database: Database, seed: int) -> None:
-    facility = await ruled_facility(database, seed)
+@pytest.fixture(scope="module", params=range(FACILITIES))
+async def facility(request: pytest.FixtureRequest, server: TestServer, template: str) -> AsyncIterator[RuledFacility]:
+    """A facility of its own for each seed; the tests only read."""
+    name = server.create(template)
+    async with Database(server.url(name), server.settings) as database:
+        yield await ruled_facility(database, request.param)
+    server.drop(name)
+
+
+async def test_every_reader_gets_what_the_rules_allow(facility: RuledFacility) -> None:
     wrong: list[str] = []
     compared = 0
     questions = examples(QUESTIONS)
@@ -43,7 +56,11 @@ async def test_every_reader_gets_what_the_rules_allow(database: Database, seed: 
         reader = READERS[number % len(READERS)]
         permissions = facility.readers[reader]
         writer = QueryWriter(
-            Random(f"{seed}/{number}"), facility.world, number % 3, entities_to_ask(permissions), conditioned=0.35
+            Random(f"{facility.seed}/{number}"),
+            facility.world,
+            number % 3,
+            entities_to_ask(permissions),
+            conditioned=0.35,
         )
         text = writer.search()
         caller = facility.callers[reader]
@@ -58,24 +75,20 @@ async def test_every_reader_gets_what_the_rules_allow(database: Database, seed: 
                 difference = f"refused: {error.message}"
             compared += 1
             if difference is not None:
-                wrong.append(_report(facility, f"{seed}/{number}", reader, rights, text, difference))
+                wrong.append(_report(facility, f"{facility.seed}/{number}", reader, rights, text, difference))
     assert not wrong, f"{len(wrong)} of {compared} answers differ\n" + "\n".join(wrong[:4])
     assert compared > questions, f"only {compared // 2} of {questions} questions prove anything"
 
 
-def _report(
-    facility: RuledFacility, number: str, reader: str, rights: Rights, text: str, difference: str
-) -> str:
+def _report(facility: RuledFacility, number: str, reader: str, rights: Rights, text: str, difference: str) -> str:
     permissions = facility.readers[reader]
     rules = [rule for name in SIZES for rule in permissions.applicable(name) if name in text + difference]
     lines = "\n".join(f"    {rule.entity}: {rule.what}" for rule in rules)
     return f"seed {number}, {reader}, {type(rights).__name__}: {text}\n  {difference}\n  rules:\n{lines}"
 
 
-@pytest.mark.parametrize("seed", range(FACILITIES))
-async def test_a_single_object_is_given_only_to_those_who_may_read_it(database: Database, seed: int) -> None:
-    facility = await ruled_facility(database, seed)
-    rng = Random(f"get/{seed}")
+async def test_a_single_object_is_given_only_to_those_who_may_read_it(facility: RuledFacility) -> None:
+    rng = Random(f"get/{facility.seed}")
     given = refused = 0
     for number in range(examples(QUESTIONS)):
         reader = READERS[number % len(READERS)]
@@ -114,9 +127,7 @@ def _expected_get(facility: RuledFacility, text: str, thing: Thing | None, ident
     return canonical(thing, steps, permissions)
 
 
-@pytest.mark.parametrize("seed", range(FACILITIES))
-async def test_each_operation_is_allowed_on_the_objects_the_rules_select(database: Database, seed: int) -> None:
-    facility = await ruled_facility(database, seed)
+async def test_each_operation_is_allowed_on_the_objects_the_rules_select(facility: RuledFacility) -> None:
     asked = {(rule.entity, letter, rule.attribute) for rule in facility.rules for letter in rule.flags}
     for name, letter, attribute in sorted(asked, key=str):
         entity = ENTITIES[name]
@@ -130,7 +141,7 @@ async def test_each_operation_is_allowed_on_the_objects_the_rules_select(databas
             if extent is Extent.NOTHING:
                 found: list[int] = []
             else:
-                async with database.connection() as conn:
+                async with facility.database.connection() as conn:
                     rows = await run_statement(conn, compile_allowed(entity, extent), caller, everything)
                 found = sorted(row[0] for row in rows)
             expected = facility.readers[reader].allowed(name, letter, attribute)
@@ -138,17 +149,16 @@ async def test_each_operation_is_allowed_on_the_objects_the_rules_select(databas
             assert found == sorted(wanted), f"{letter} of {name}.{attribute} for {reader}"
 
 
-@pytest.mark.parametrize("seed", range(FACILITIES))
-async def test_a_root_user_gets_everything_under_any_rules(database: Database, seed: int) -> None:
-    facility = await ruled_facility(database, seed)
+async def test_a_root_user_gets_everything_under_any_rules(facility: RuledFacility) -> None:
+    root = Caller("simple/root", root=True)
+    nobody = facility.callers[READERS[-1]]
     for name in SIZES:
         query = parsed(f"SELECT x.id FROM {name} x")
-        for rights, count in (
-            (facility.rulebook.rights(facility.callers[READERS[0]].__class__("simple/root", root=True)), None),
-            (facility.rulebook.rights(facility.callers[READERS[-1]]), READERS[-1]),
+        everything = [thing.id for thing in facility.world.all(name)]
+        readable = facility.readers[nobody.name].readable(name)
+        for caller, wanted in (
+            (root, everything),
+            (nobody, {"everything": everything, "nothing": []}[readable] if isinstance(readable, str) else readable),
         ):
-            answer = await ask(facility.engine, query, rights, facility.callers[READERS[-1]])
-            everything = [thing.id for thing in facility.world.all(name)]
-            readable = facility.readers[count].readable(name) if count else "everything"
-            wanted = {"everything": everything, "nothing": []}[readable] if isinstance(readable, str) else readable
-            assert sorted(row[0] for row in answer.rows) == sorted(wanted)
+            answer = await ask(facility.engine, query, facility.rulebook.rights(caller), caller)
+            assert [row[0] for row in answer.rows] == sorted(wanted)

@@ -214,7 +214,9 @@ def _fixed(world: World, entity: Entity, number: int, attempt: int, rng: Random)
     if entity.name == "UserGroup":  # the last group stays without members
         given["grouping"] = rng.choice(sorted(world.things["Grouping"])[:3])
     if entity.name == "Rule":
-        rule = (("R", "Facility"), ("CRUD", "Dataset"), ("R", "Sample [name = 'x']"), ("U", "User"), ("R", "Job"))[number]
+        rule = (("R", "Facility"), ("CRUD", "Dataset"), ("R", "Sample [name = 'x']"), ("U", "User"), ("R", "Job"))[
+            number
+        ]
         given |= {"crudFlags": rule[0], "what": rule[1], "bean": rule[1].split()[0], "attribute": None}
         given |= {flag: flag.upper() in rule[0] for flag in "crud"} | {"restricted": "[" in rule[1]}
     if entity.name == "PublicStep":

@@ -115,7 +115,7 @@ class Sessions:
         credentials, and `TooManyAttempts` before they are even looked at when there were too many wrong ones.
         """
         if plugin is None or plugin not in self._sign_ins:
-            raise SessionError(f"Authenticator mnemonic {plugin} not recognised")
+            raise SessionError(f"Authenticator mnemonic {'null' if plugin is None else plugin} not recognised")
         authenticator = self._sign_ins[plugin].authenticator
         if authenticator.shares_session:
             return await self._shared_session(plugin, await authenticator.authenticate(credentials, address))

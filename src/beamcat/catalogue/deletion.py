@@ -18,7 +18,7 @@ from beamcat.catalogue.writing import Writing
 from beamcat.database.naming import column_name, quoted, table_name
 from beamcat.database.pool import Connection
 from beamcat.errors import BeamcatError, Forbidden
-from beamcat.model import Entity
+from beamcat.model import Entity, icat_entity
 
 
 async def delete(writing: Writing, objects: Sequence[Reference]) -> None:
@@ -29,6 +29,7 @@ async def delete(writing: Writing, objects: Sequence[Reference]) -> None:
 
 async def _delete_run(writing: Writing, entity: Entity, numbered: Sequence[tuple[int, int]]) -> None:
     """Delete objects of one entity: none of them goes with another."""
+    icat_entity(entity.name)
     ids = [identifier for _, identifier in numbered]
     present = await _lock(writing.connection, entity, ids)
     gone: BeamcatError | None = None

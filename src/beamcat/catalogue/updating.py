@@ -22,7 +22,7 @@ from beamcat.catalogue.stored import Stored, lock, overwrite
 from beamcat.catalogue.update_faults import value_faults
 from beamcat.catalogue.writing import Manner, Writing
 from beamcat.errors import AlreadyExists, Forbidden
-from beamcat.model import Entity
+from beamcat.model import Entity, icat_entity
 
 
 class Update(NamedTuple):
@@ -59,6 +59,7 @@ async def update(writing: Writing, entity: Entity, updates: Sequence[Update]) ->
     """
     if not updates:
         return
+    icat_entity(entity.name)
     stored = await lock(writing, entity, [each.id for each in updates], named_members(updates[0].draft))
     moved = [each for each in updates if _moves(entity, each, stored)]
     fault = first_of(await _rights_faults(writing, entity, updates, moved, stored), writing.manner)

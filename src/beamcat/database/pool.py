@@ -157,9 +157,9 @@ class Database:
             await self._pool.putconn(conn)
 
     async def _keep_trying(self, pool: AsyncConnectionPool[Connection]) -> None:
-        """The pool has given up on a connection: make it want its least number again."""
+        """The pool has given up on a connection: have it try to grow again, somebody may be waiting."""
         if not pool.closed:
-            await pool.resize(pool.min_size, pool.max_size)
+            await pool.check()
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""ICAT's REST interface as the loader uses it: sign in, ask in pages, create."""
+"""ICAT's REST interface as the loader uses it: sign in, ask in pages, write."""
 
 from __future__ import annotations
 
@@ -45,11 +45,19 @@ class IcatClient:
         )
         return list(answer)
 
-    async def create(self, objects: Sequence[dict[str, Any]]) -> list[int]:
-        """Create `objects`, each wrapped in its entity's name, in one transaction; their ids. Raises `LoadFailed`."""
+    async def write(self, objects: Sequence[dict[str, Any]]) -> list[int]:
+        """Create `objects`, each wrapped in its entity's name, or update those that have an `id`, in one transaction.
+
+        Answers the ids of the created ones. Raises `LoadFailed`.
+        """
         form = {"sessionId": self._session, "entities": orjson.dumps(objects).decode()}
         answer = await _call(self._http, "POST", "/icat/entityManager", data=form)
         return [int(number) for number in answer]
+
+    async def delete(self, objects: Sequence[dict[str, Any]]) -> None:
+        """Delete `objects`, such as `{"Dataset": {"id": 7}}`, with all that belongs to them. Raises `LoadFailed`."""
+        params = {"sessionId": self._session, "entities": orjson.dumps(objects).decode()}
+        await _call(self._http, "DELETE", "/icat/entityManager", params=params)
 
     async def logout(self) -> None:
         """End the session."""

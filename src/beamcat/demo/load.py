@@ -32,7 +32,7 @@ OBJECTS_PER_CALL = 2500
 
 
 DATASETS_PER_QUESTION = 200
-"""Raw datasets whose files are asked for at a time."""
+"""Datasets whose sources are asked for at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,9 @@ class _Load:
         await self._ensure("Investigation", [investigation_record(visit) for visit in demo.visits])
         await self._known.ask(self._client, "Sample")
         await self._known.ask(self._client, "Dataset")
-        stored = await files
-        await self._datasets([dataset for dataset in demo.datasets if dataset.source is None], stored)
-        await self._datasets([dataset for dataset in demo.datasets if dataset.source is not None], stored)
+        elsewhere = [dataset for dataset in demo.datasets if not dataset.on_disk]
+        await self._datasets(elsewhere, {})
+        await self._datasets([dataset for dataset in demo.datasets if dataset.on_disk], await files)
         await self._results()
         application = ref("Application", *LOADER)
         await self._create("Job", [{"application": application, "arguments": self._marker.key[0]}])
@@ -110,11 +110,12 @@ class _Load:
         return ref("Job", f"{SEED}, scale {self._demo.scale}")
 
     async def _datasets(self, datasets: list[DemoDataset], stored: dict[str, Stored]) -> None:
-        """Datasets with their datafiles; processed ones are linked to the first file of their raw dataset."""
+        """Datasets with their datafiles: first those that were measured, then what was computed from them."""
         missing = [dataset for dataset in datasets if ref("Dataset", *dataset.key) not in self._known]
         self._progress.advance(self._task, len(datasets) - len(missing))
-        for start in range(0, len(missing), DATASETS_PER_QUESTION):
-            some = missing[start : start + DATASETS_PER_QUESTION]
+        measured = [dataset for dataset in missing if dataset.source is None]
+        computed = [dataset for dataset in missing if dataset.source is not None]
+        for some in (*_chunks(measured), *_chunks(computed)):
             await self._ask_for_source_files(some)
             records = [dataset_record(dataset, stored, self._demo.source_file(dataset)) for dataset in some]
             await self._create("Dataset", records)
@@ -147,12 +148,17 @@ class _Load:
 
     async def _create(self, entity: str, records: list[Record]) -> None:
         for batch, count in _batches(records):
-            numbers = await self._client.create([{entity: self._known.resolved(record)} for record in batch])
+            numbers = await self._client.write([{entity: self._known.resolved(record)} for record in batch])
             for record, number in zip(batch, numbers, strict=True):
                 self._known.add(key_of(entity, record), number)
             self.created += count
             if entity == "Dataset":
                 self._progress.advance(self._task, len(batch))
+
+
+def _chunks(datasets: list[DemoDataset]) -> Iterator[list[DemoDataset]]:
+    for start in range(0, len(datasets), DATASETS_PER_QUESTION):
+        yield datasets[start : start + DATASETS_PER_QUESTION]
 
 
 def _batches(records: list[Record]) -> Iterator[tuple[list[Record], int]]:

@@ -29,7 +29,9 @@ def write_nexus(path: Path, dataset: DemoDataset, file: DemoFile, rng: np.random
     with h5py.File(path, "w") as root:
         root.attrs.update(NX_class="NXroot", default="entry", file_name=file.name, creator="Meridian Light Source")
         entry = _group(root, "entry", "NXentry", default="data")
-        _describe(entry, dataset, file)
+        entry["title"] = dataset.description
+        if file.content not in (Content.FRAMES, Content.VOLUME):  # the first file of a dataset tells the rest
+            _describe(entry, dataset, file)
         match file.content:
             case Content.TOMOGRAPHY:
                 _tomography(entry, dataset, rng)
@@ -41,14 +43,15 @@ def write_nexus(path: Path, dataset: DemoDataset, file: DemoFile, rng: np.random
                 _patterns(entry, rng)
             case Content.VOLUME:
                 _plot(entry, "data", volume(rng, 16, _SIDE), ("z", "y", "x"))
+            case Content.FRAMES:
+                _plot(entry, "data", _stack(dataset, rng, _FRAMES, _SIDE), ("frame", "y", "x"))
             case _:
-                _frames(entry, dataset, file, rng)
+                _overview(entry, dataset, rng)
 
 
 def _describe(entry: h5py.Group, dataset: DemoDataset, file: DemoFile) -> None:
-    """What every entry tells: title, times, instrument, source, sample."""
+    """What an entry tells: times, instrument, source, sample."""
     visit = dataset.visit
-    entry["title"] = dataset.description
     entry["start_time"] = instant(dataset.first)
     entry["end_time"] = instant(dataset.last)
     entry["experiment_identifier"] = visit.visit_id
@@ -72,19 +75,22 @@ def _describe(entry: h5py.Group, dataset: DemoDataset, file: DemoFile) -> None:
         sample["chemical_formula"] = dataset.sample.material.formula
 
 
-def _frames(entry: h5py.Group, dataset: DemoDataset, file: DemoFile, rng: np.random.Generator) -> None:
-    """Frames of an area detector: spots of a crystal, or rings of a powder or a standard."""
-    crystal = dataset.visit.instrument.name == "ML02" and dataset.kind != "calibration"
-    count = 1 if file.content is Content.MASTER else _FRAMES
-    side = 3 * _SIDE if file.content is Content.MASTER else _SIDE
-    stack = np.stack([(spots if crystal else rings)(rng, side) for _ in range(count)])
+def _overview(entry: h5py.Group, dataset: DemoDataset, rng: np.random.Generator) -> None:
+    """One large frame of an area detector, as the file that is opened first."""
+    side = 3 * _SIDE
     detector = _detector(entry, dataset)
-    detector.create_dataset("data", data=stack, chunks=(1, side, side), compression="gzip", shuffle=True)
+    detector.create_dataset("data", data=_stack(dataset, rng, 1, side), compression="gzip", shuffle=True)
     data = _group(entry, "data", "NXdata", signal="data", axes=["frame", "y", "x"])
     _link(data, "data", detector["data"])
-    data["frame"] = np.arange(count)
+    data["frame"] = np.arange(1)
     for name in ("y", "x"):
         _value(data, name, np.arange(side) * 0.172, "mm")
+
+
+def _stack(dataset: DemoDataset, rng: np.random.Generator, count: int, side: int) -> Array:
+    """Frames with the spots of a crystal, or with the rings of a powder or a standard."""
+    crystal = dataset.visit.instrument.name == "ML02" and dataset.kind != "calibration"
+    return np.stack([(spots if crystal else rings)(rng, side) for _ in range(count)])
 
 
 def _tomography(entry: h5py.Group, dataset: DemoDataset, rng: np.random.Generator) -> None:

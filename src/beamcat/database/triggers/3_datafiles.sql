@@ -66,6 +66,7 @@ END
 $$;
 
 CREATE FUNCTION datafiles_inserted() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
 DECLARE
     datasets bigint[];
     investigations bigint[];
@@ -92,6 +93,7 @@ END
 $$;
 
 CREATE FUNCTION datafiles_updated() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
 DECLARE
     datasets bigint[];
     files bigint[];
@@ -130,6 +132,7 @@ END
 $$;
 
 CREATE FUNCTION datafiles_deleted() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
 DECLARE
     datasets bigint[];
     files bigint[];

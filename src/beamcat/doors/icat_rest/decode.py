@@ -88,7 +88,8 @@ def _parse(text: str, offset: int | None) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise BadParameter(f"{error} in json {_quoted(text)}", offset) from None
+        shown = text.encode(errors="replace").decode()  # half a surrogate pair could not be sent back
+        raise BadParameter(f"{error} in json {_quoted(shown)}", offset) from None
 
 
 def _json(value: object) -> str:

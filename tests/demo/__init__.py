@@ -1,0 +1,1 @@
+"""The example facility: its data, its files, and its load into a running server."""

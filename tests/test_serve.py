@@ -1,0 +1,279 @@
+"""The processes of a server: started, killed, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+
+from beamcat.serve.listening import CannotServe, listen, url_of
+
+SECRET = "a-secret-nobody-may-see"
+PATIENCE_S = 90
+
+
+class Beamcat:
+    """A running `beamcat serve`."""
+
+    def __init__(self, home: Path, *options: str, config: str = "") -> None:
+        self.home = home
+        self.log = home.with_suffix(".log")
+        file = home.with_suffix(".toml")
+        file.write_text(
+            f'[authenticator.simple]\nkind = "simple"\nusers = {{ root = "{SECRET}" }}\n'
+            f'[catalogue]\nroot_user_names = ["simple/root"]\n[server]\nsleep_enabled = true\n{config}'
+        )
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "beamcat", "serve", "--config", str(file), "--home", str(home), *options],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("Beamcat is ready at "), self.log.read_text()
+        self.url = line.split()[-1]
+        self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+
+    def workers(self) -> list[int]:
+        processes = (path for path in Path("/proc").iterdir() if path.name.isdecimal())
+        return sorted(int(process.name) for process in processes if self._is_worker(process))
+
+    def _is_worker(self, process: Path) -> bool:
+        try:
+            command = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return b"beamcat.serve.worker" in command and str(self.process.pid).encode() in command
+
+    def login(self) -> str:
+        wanted = {"plugin": "simple", "credentials": [{"username": "root"}, {"password": SECRET}]}
+        answer = self.http.post("/icat/session", data={"json": json.dumps(wanted)})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["sessionId"])
+
+    def postmaster(self) -> int:
+        return int((self.home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.http.close()
+        self.process.send_signal(number)
+        try:
+            status = self.process.wait(PATIENCE_S)
+        finally:
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+        return status
+
+
+def eventually(what: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
+    while not (result := what()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return result
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
+
+
+@pytest.fixture(scope="module")
+def beamcat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamcat]:
+    running = Beamcat(tmp_path_factory.mktemp("serve") / "home", "--port", "0", "--workers", "2")
+    yield running
+    workers, postmaster = running.workers(), running.postmaster()
+    assert running.stop() == 0
+    assert all(is_gone(pid) for pid in [*workers, postmaster])
+
+
+def test_it_serves_icat_with_as_many_workers_as_asked_for(beamcat: Beamcat) -> None:
+    assert beamcat.http.get("/icat/version").json() == {"version": "6.2.0"}
+    assert beamcat.http.get("/readyz").status_code == 200
+    assert len(beamcat.workers()) == 2
+    session = beamcat.login()
+    form = {"sessionId": session, "entities": '{"Facility":{"name":"F"}}'}
+    assert len(beamcat.http.post("/icat/entityManager", data=form).json()) == 1
+
+
+def test_a_query_of_64_kib_fits_into_the_url(beamcat: Beamcat) -> None:
+    query = "SELECT f.name FROM Facility f WHERE f.name IN (" + ",".join(["'x'"] * 6_480) + ")"
+    path = f"/icat/entityManager?sessionId={beamcat.login()}&query={quote(query)}"
+    assert 64_500 < len(path) < 65_535  # what the URI type of the HTTP library can hold
+    address = urlsplit(beamcat.url)
+    assert address.hostname is not None
+    connection = HTTPConnection(address.hostname, address.port, timeout=60)  # httpx does not ask for so much
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b"[]")
+    connection.close()
+
+
+def test_a_body_above_the_limit_is_answered_while_it_is_being_sent(beamcat: Beamcat) -> None:
+    body = b"entities=" + b"x" * (65 * 2**20)
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    with httpx.Client(base_url=beamcat.url, timeout=60, trust_env=False) as http:
+        answer = http.post("/icat/entityManager", content=body, headers=form)
+    assert (answer.status_code, answer.json()["code"]) == (413, "BAD_PARAMETER")
+
+
+def test_the_metrics_are_summed_over_the_workers(beamcat: Beamcat) -> None:
+    for _ in range(20):
+        with httpx.Client(base_url=beamcat.url, trust_env=False) as http:
+            http.get("/icat/properties")
+    counted = 'beamcat_requests_total{door="icat_rest",operation="properties",status="200"} 20.0'
+    assert {counted in httpx.get(beamcat.url + "/metrics", trust_env=False).text for _ in range(6)} == {True}
+
+
+def test_secrets_are_neither_on_a_command_line_nor_in_an_environment_nor_in_the_log(beamcat: Beamcat) -> None:
+    session = beamcat.login()
+    beamcat.http.get("/icat/entityManager", params={"sessionId": session, "query": "SELECT f FROM Facility f"})
+    beamcat.http.get(f"/icat/session/{session}")
+    password = (beamcat.home / "postgres" / "password").read_text()
+    for pid in [beamcat.process.pid, *beamcat.workers()]:
+        shown = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
+        assert SECRET.encode() not in shown
+        assert password.encode() not in shown
+    log = beamcat.log.read_text()
+    assert '"operation":"session"' in log
+    for secret in (SECRET, password, session):
+        assert secret not in log
+
+
+def test_a_killed_worker_is_replaced_and_nobody_is_turned_away(beamcat: Beamcat) -> None:
+    before = beamcat.workers()
+
+    def ask(_: int) -> int:
+        with httpx.Client(base_url=beamcat.url, timeout=60, trust_env=False) as http:
+            return http.get("/icat/version").status_code
+
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    with ThreadPoolExecutor(8) as many:
+        assert set(many.map(ask, range(40))) == {200}
+    eventually(lambda: len(beamcat.workers()) == 2)
+    assert not set(beamcat.workers()) & set(before)
+
+
+def test_workers_killed_again_and_again_are_still_replaced(beamcat: Beamcat) -> None:
+    for _ in range(4):
+        for pid in eventually(beamcat.workers):
+            os.kill(pid, signal.SIGKILL)
+        assert httpx.get(beamcat.url + "/icat/version", timeout=60, trust_env=False).status_code == 200
+    assert beamcat.process.poll() is None
+
+
+def test_a_killed_postgresql_comes_back(beamcat: Beamcat) -> None:
+    session = beamcat.login()
+    before = beamcat.postmaster()
+    os.kill(before, signal.SIGKILL)
+    parameters = {"sessionId": session, "query": "SELECT COUNT(f) FROM Facility f"}
+    eventually(lambda: beamcat.http.get("/icat/entityManager", params=parameters).status_code == 200)
+    assert beamcat.postmaster() != before
+    assert beamcat.http.get("/readyz").status_code == 200
+
+
+def test_a_second_server_in_the_same_home_or_on_the_same_port_says_why_not(beamcat: Beamcat, tmp_path: Path) -> None:
+    port = beamcat.url.rsplit(":", 1)[1]
+    for options, words in [
+        (("--home", str(beamcat.home), "--port", "0"), f"another Beamcat (process {beamcat.process.pid}) serves"),
+        (("--home", str(tmp_path), "--port", port), f"port {port} on 127.0.0.1 is taken"),
+    ]:
+        second = subprocess.run(
+            [sys.executable, "-m", "beamcat", "serve", *options],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert second.returncode == 1
+        assert second.stderr.startswith("beamcat: ")
+        assert words in second.stderr
+        assert len(second.stderr.splitlines()) == 1
+    assert beamcat.http.get("/readyz").status_code == 200
+
+
+def test_commands_work_while_it_serves(beamcat: Beamcat) -> None:
+    def run(*arguments: str, password: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "beamcat", "account", *arguments, "--home", str(beamcat.home)]
+        return subprocess.run(command, input=password, capture_output=True, text=True, check=False, timeout=60)
+
+    def may_sign_in(password: str) -> bool:
+        wanted = {"plugin": "db", "credentials": [{"username": "ann"}, {"password": password}]}
+        with_db = beamcat.http.post("/icat/session", data={"json": json.dumps(wanted)})
+        return with_db.status_code == 200
+
+    # The configuration of the fixture offers `simple` only; the accounts are there all the same.
+    assert run("add", "ann", password="first\n").stdout == "ann can sign in now.\n"
+    again = run("add", "ann", password="first\n")
+    assert (again.returncode, again.stderr) == (1, "beamcat: there is an account ann already\n")
+    assert "ann" in run("list").stdout
+    assert run("set-password", "ann", password="second\n").returncode == 0
+    assert run("remove", "ann").returncode == 0
+    gone = run("remove", "ann")
+    assert (gone.returncode, gone.stderr) == (1, "beamcat: there is no account ann\n")
+    assert not may_sign_in("second")
+
+
+def test_a_request_in_progress_is_finished_before_the_end_and_what_was_written_stays(tmp_path: Path) -> None:
+    first = Beamcat(tmp_path / "home", "--port", "0")
+    form = {"sessionId": first.login(), "entities": '{"Facility":{"name":"kept"}}'}
+    assert first.http.post("/icat/entityManager", data=form).status_code == 200
+    postmaster, workers = first.postmaster(), first.workers()
+    with ThreadPoolExecutor(1) as other:
+        slow = other.submit(httpx.get, first.url + "/icat/sleep/2", timeout=30, trust_env=False)
+        time.sleep(0.5)
+        assert first.stop(signal.SIGINT) == 0
+        assert slow.result().status_code == 200
+    assert all(is_gone(pid) for pid in [*workers, postmaster])
+
+    second = Beamcat(tmp_path / "home", "--port", "0")
+    workers = second.workers()
+    parameters = {"sessionId": second.login(), "query": "SELECT f.name FROM Facility f"}
+    assert second.http.get("/icat/entityManager", params=parameters).json() == ["kept"]
+
+    # A killed parent takes its workers along, and the next one finds home, port and database free.
+    assert second.stop(signal.SIGKILL) == -signal.SIGKILL
+    eventually(lambda: all(is_gone(pid) for pid in workers))
+    third = Beamcat(tmp_path / "home", "--port", second.url.rsplit(":", 1)[1])
+    postmaster = third.postmaster()
+    parameters["sessionId"] = third.login()
+    assert third.http.get("/icat/entityManager", params=parameters).json() == ["kept"]
+    assert third.stop() == 0
+    assert is_gone(postmaster)
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "http://127.0.0.1:"), ("::1", "http://[::1]:")])
+def test_any_free_port_of_an_address(host: str, shown: str) -> None:
+    try:
+        listener = listen(host, 0)
+    except CannotServe:
+        if host == "127.0.0.1":
+            raise
+        pytest.skip("this machine has no IPv6")
+    with listener:
+        assert url_of(listener).startswith(shown)
+        with pytest.raises(CannotServe, match="is taken"):
+            listen(host, listener.getsockname()[1])
+
+
+def test_an_address_that_is_not_ours() -> None:
+    with pytest.raises(CannotServe, match=r"cannot listen on 192\.0\.2\.1"):
+        listen("192.0.2.1", 0)
