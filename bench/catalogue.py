@@ -161,7 +161,8 @@ def _datafiles(connection: psycopg.Connection, name: str, each: int, first: int,
                                   datafile_mod_time, {BASE})
             SELECT d.id, d.investigation_id, 'frame_' || lpad(k::text, 6, '0') || '.h5',
                    '/data/' || d.investigation_id || '/' || d.name || '/frame_' || lpad(k::text, 6, '0') || '.h5',
-                   4194304 + k, now() - k * interval '1 second', now() - (k * 7919 %% {each}) * interval '1 second', {BY}
+                   4194304 + k, now() - k * interval '1 second', now() - (k * 7919 %% {each}) * interval '1 second',
+                   {BY}
             FROM dataset d, generate_series(1, {each}) k
             WHERE d.name LIKE %(name)s AND d.id >= %(first)s AND d.id < %(past)s ORDER BY d.id, k""".encode(),
         {"name": name, "first": first, "past": past},

@@ -15,6 +15,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
+import beamcat
 from beamcat import cli
 from beamcat.config import Settings
 from beamcat.doors.icat_rest.door import RESOURCES
@@ -116,6 +117,15 @@ def test_every_command_is_listed(site: Path) -> None:
     every = list(commands(cli.app, "beamcat"))
     assert "beamcat serve" in every
     assert [command for command in every if command not in text] == []
+
+
+def test_every_metric_is_explained(site: Path) -> None:
+    source = (Path(beamcat.__file__).parent / "observability/metrics.py").read_text()
+    kinds = {"Counter": "_total", "Histogram": "", "Gauge": "", "GaugeMetricFamily": ""}
+    metrics = re.findall(rf"\b({'|'.join(kinds)})\(\s*\"(beamcat_\w+)\"", source)
+    assert len(metrics) > 5
+    text = (site / "administrators/observability.html").read_text()
+    assert [name for kind, name in metrics if f"<code>{name}{kinds[kind]}</code>" not in text] == []
 
 
 def test_every_icat_entity_has_its_heading_and_beamcats_own_have_none(site: Path) -> None:

@@ -8,96 +8,39 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
+from tests.running import Beamcat, eventually, is_gone
 
 from beamcat.serve.listening import CannotServe, listen, url_of
 
 SECRET = "a-secret-nobody-may-see"
-PATIENCE_S = 90
+SETTINGS = f"""
+[authenticator.simple]
+kind = "simple"
+users = {{ root = "{SECRET}" }}
+
+[catalogue]
+root_user_names = ["simple/root"]
+
+[server]
+sleep_enabled = true
+"""
 
 
-class Beamcat:
-    """A running `beamcat serve`."""
-
-    def __init__(self, home: Path, *options: str, config: str = "") -> None:
-        self.home = home
-        self.log = home.with_suffix(".log")
-        file = home.with_suffix(".toml")
-        file.write_text(
-            f'[authenticator.simple]\nkind = "simple"\nusers = {{ root = "{SECRET}" }}\n'
-            f'[catalogue]\nroot_user_names = ["simple/root"]\n[server]\nsleep_enabled = true\n{config}'
-        )
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "beamcat", "serve", "--config", str(file), "--home", str(home), *options],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line.startswith("Beamcat is ready at "), self.log.read_text()
-        self.url = line.split()[-1]
-        self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
-
-    def workers(self) -> list[int]:
-        processes = (path for path in Path("/proc").iterdir() if path.name.isdecimal())
-        return sorted(int(process.name) for process in processes if self._is_worker(process))
-
-    def _is_worker(self, process: Path) -> bool:
-        try:
-            command = (process / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            return False
-        return b"beamcat.serve.worker" in command and str(self.process.pid).encode() in command
-
-    def login(self) -> str:
-        wanted = {"plugin": "simple", "credentials": [{"username": "root"}, {"password": SECRET}]}
-        answer = self.http.post("/icat/session", data={"json": json.dumps(wanted)})
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["sessionId"])
-
-    def postmaster(self) -> int:
-        return int((self.home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.http.close()
-        self.process.send_signal(number)
-        try:
-            status = self.process.wait(PATIENCE_S)
-        finally:
-            assert self.process.stdout is not None
-            self.process.stdout.close()
-        return status
-
-
-def eventually(what: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_S
-    while not (result := what()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return result
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return True
+def start(home: Path, *options: str) -> Beamcat:
+    return Beamcat(home, *options, config=SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def beamcat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamcat]:
-    running = Beamcat(tmp_path_factory.mktemp("serve") / "home", "--port", "0", "--workers", "2")
+    running = start(tmp_path_factory.mktemp("serve") / "home", "--port", "0", "--workers", "2")
     yield running
     workers, postmaster = running.workers(), running.postmaster()
     assert running.stop() == 0
@@ -108,14 +51,14 @@ def test_it_serves_icat_with_as_many_workers_as_asked_for(beamcat: Beamcat) -> N
     assert beamcat.http.get("/icat/version").json() == {"version": "6.2.0"}
     assert beamcat.http.get("/readyz").status_code == 200
     assert len(beamcat.workers()) == 2
-    session = beamcat.login()
+    session = beamcat.login("root", SECRET)
     form = {"sessionId": session, "entities": '{"Facility":{"name":"F"}}'}
     assert len(beamcat.http.post("/icat/entityManager", data=form).json()) == 1
 
 
 def test_a_query_of_64_kib_fits_into_the_url(beamcat: Beamcat) -> None:
     query = "SELECT f.name FROM Facility f WHERE f.name IN (" + ",".join(["'x'"] * 6_480) + ")"
-    path = f"/icat/entityManager?sessionId={beamcat.login()}&query={quote(query)}"
+    path = f"/icat/entityManager?sessionId={beamcat.login('root', SECRET)}&query={quote(query)}"
     assert 64_500 < len(path) < 65_535  # what the URI type of the HTTP library can hold
     address = urlsplit(beamcat.url)
     assert address.hostname is not None
@@ -143,7 +86,7 @@ def test_the_metrics_are_summed_over_the_workers(beamcat: Beamcat) -> None:
 
 
 def test_secrets_are_neither_on_a_command_line_nor_in_an_environment_nor_in_the_log(beamcat: Beamcat) -> None:
-    session = beamcat.login()
+    session = beamcat.login("root", SECRET)
     beamcat.http.get("/icat/entityManager", params={"sessionId": session, "query": "SELECT f FROM Facility f"})
     beamcat.http.get(f"/icat/session/{session}")
     password = (beamcat.home / "postgres" / "password").read_text()
@@ -181,7 +124,7 @@ def test_workers_killed_again_and_again_are_still_replaced(beamcat: Beamcat) -> 
 
 
 def test_a_killed_postgresql_comes_back(beamcat: Beamcat) -> None:
-    session = beamcat.login()
+    session = beamcat.login("root", SECRET)
     before = beamcat.postmaster()
     os.kill(before, signal.SIGKILL)
     parameters = {"sessionId": session, "query": "SELECT COUNT(f) FROM Facility f"}
@@ -233,8 +176,8 @@ def test_commands_work_while_it_serves(beamcat: Beamcat) -> None:
 
 
 def test_a_request_in_progress_is_finished_before_the_end_and_what_was_written_stays(tmp_path: Path) -> None:
-    first = Beamcat(tmp_path / "home", "--port", "0")
-    form = {"sessionId": first.login(), "entities": '{"Facility":{"name":"kept"}}'}
+    first = start(tmp_path / "home", "--port", "0")
+    form = {"sessionId": first.login("root", SECRET), "entities": '{"Facility":{"name":"kept"}}'}
     assert first.http.post("/icat/entityManager", data=form).status_code == 200
     postmaster, workers = first.postmaster(), first.workers()
     with ThreadPoolExecutor(1) as other:
@@ -244,17 +187,17 @@ def test_a_request_in_progress_is_finished_before_the_end_and_what_was_written_s
         assert slow.result().status_code == 200
     assert all(is_gone(pid) for pid in [*workers, postmaster])
 
-    second = Beamcat(tmp_path / "home", "--port", "0")
+    second = start(tmp_path / "home", "--port", "0")
     workers = second.workers()
-    parameters = {"sessionId": second.login(), "query": "SELECT f.name FROM Facility f"}
+    parameters = {"sessionId": second.login("root", SECRET), "query": "SELECT f.name FROM Facility f"}
     assert second.http.get("/icat/entityManager", params=parameters).json() == ["kept"]
 
     # A killed parent takes its workers along, and the next one finds home, port and database free.
     assert second.stop(signal.SIGKILL) == -signal.SIGKILL
     eventually(lambda: all(is_gone(pid) for pid in workers))
-    third = Beamcat(tmp_path / "home", "--port", second.url.rsplit(":", 1)[1])
+    third = start(tmp_path / "home", "--port", second.url.rsplit(":", 1)[1])
     postmaster = third.postmaster()
-    parameters["sessionId"] = third.login()
+    parameters["sessionId"] = third.login("root", SECRET)
     assert third.http.get("/icat/entityManager", params=parameters).json() == ["kept"]
     assert third.stop() == 0
     assert is_gone(postmaster)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import sys
+import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -21,7 +24,7 @@ from beamcat.database import schema
 from beamcat.database.pool import Database
 from beamcat.demo.load import load_demo
 from beamcat.demo.settings import PASSWORD, ROOT, demo_accounts, demo_settings
-from beamcat.errors import AlreadyExists, BeamcatError
+from beamcat.errors import AlreadyExists, BeamcatError, Unavailable
 from beamcat.observability import logs
 from beamcat.serve.databases import database_url, running_database
 from beamcat.serve.supervisor import serve as run_server
@@ -80,14 +83,14 @@ def main() -> None:
     """Run the command. Errors are one line on standard error: 1 for what went wrong, 2 for a wrong command line."""
     try:
         app()
+    except Unavailable as error:
+        _fail(f"{error.message.splitlines()[0]}. Is PostgreSQL running, and database.url right?")
     except BeamcatError as error:
         _fail(error.message)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
         _fail(f"the settings are not right: {problems}. See `beamcat settings show --help`")
     except OSError as error:
-        _fail(str(error))
-    except ValueError as error:  # TOML that is none
         _fail(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
@@ -131,21 +134,21 @@ def demo(
 
     Example: `beamcat demo --port 9000`
     """
-    settings = demo_settings(home, server=_given({"host": host, "port": port, "workers": workers}))
+    sections = {"server": _given({"host": host, "port": port, "workers": workers})}
+    if "BEAMCAT_LOGGING__LEVEL" not in os.environ:
+        sections["logging"] = {"level": "warning"}  # a line per request would bury what is printed below
+    settings = demo_settings(home, **sections)
     logs.configure(settings.logging)
 
     async def load_and_announce(url: str) -> None:
+        await _with_database(settings, _make_demo_accounts)
         loaded = await load_demo(url, settings.home, Console(stderr=True))
         if loaded.objects:
             print(f"Loaded {loaded.objects:,} objects in {loaded.seconds:.0f} s", flush=True)
         await _announce(url)
         print(_introduction(url), flush=True)
 
-    async def run() -> None:
-        await _with_database(settings, _make_demo_accounts, initialise=True)
-        await run_server(settings, load_and_announce)
-
-    asyncio.run(run())
+    asyncio.run(run_server(settings, load_and_announce))
 
 
 @app.command()
@@ -254,7 +257,10 @@ def _settings(config: Path | None, home: Path | None, **sections: dict[str, Any]
     overrides: dict[str, Any] = {name: given for name, section in sections.items() if (given := _given(section))}
     if home is not None:
         overrides["home"] = home
-    return load_settings(config, **overrides)
+    try:
+        return load_settings(config, **overrides)
+    except tomllib.TOMLDecodeError as error:
+        _fail(f"{config} is not a settings file: {error}")
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -265,14 +271,10 @@ def _on_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -
     return asyncio.run(_with_database(settings, work))
 
 
-async def _with_database(
-    settings: Settings, work: Callable[[Database], Awaitable[T]], *, initialise: bool = False
-) -> T:
+async def _with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
     """What `work` does with the database, which is started for it where needed."""
     async with running_database(settings) as (opened, _):
         url = database_url(opened)
-        if initialise:
-            await asyncio.to_thread(schema.initialise, url, settings.database)
         await asyncio.to_thread(schema.assert_current, url)
         async with Database(url, opened.database) as database:
             return await work(database)
@@ -280,10 +282,8 @@ async def _with_database(
 
 async def _make_demo_accounts(database: Database) -> None:
     for name, password in demo_accounts().items():
-        try:
+        with contextlib.suppress(AlreadyExists):
             await accounts.add_account(database, name, password)
-        except AlreadyExists:
-            await accounts.set_password(database, name, password)
 
 
 async def _announce(url: str) -> None:
@@ -318,7 +318,7 @@ def _toml_table(name: str, table: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     print(f"beamcat: {message}", file=sys.stderr)
     sys.exit(1)
 

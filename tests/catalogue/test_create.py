@@ -205,6 +205,18 @@ async def test_text_with_a_nul_is_refused_wherever_it_comes_from(site: Site) -> 
         await site.catalogue.create(ROOT, draft("Facility", name="a\0b"))
     with pytest.raises(BadParameter):
         await site.catalogue.create_many(ROOT, [draft("Facility", name=f"a\0{n}") for n in range(20)])
+    with pytest.raises(BadParameter):
+        await site.catalogue.create(ROOT, draft("Facility", name="\ud800"))
+
+
+async def test_numbers_that_do_not_fit_are_refused(site: Site, world: World) -> None:
+    for count in (1, 20):
+        dataset = reference("Dataset", world.dataset)
+        files = [draft("Datafile", name=str(n), fileSize=2**63, dataset=dataset) for n in range(count)]
+        with pytest.raises(BadParameter):
+            await site.catalogue.create_many(ROOT, files)
+    with pytest.raises(BadParameter):
+        await site.change("Datafile", world.datafile, fileSize=2**63 - 1)  # the sum does not fit
 
 
 async def test_own_entities_cannot_be_written(site: Site) -> None:
@@ -288,6 +300,25 @@ async def test_a_refusal_before_another_fault_comes_first(site: Site, world: Wor
     with pytest.raises(ValidationFailed) as failed:
         await site.write([good, invalid, denied], ann)
     assert failed.value.offset == 1
+
+
+async def test_objects_are_not_allowed_because_of_each_other(site: Site, world: World) -> None:
+    ann = await site.user("db/ann")
+    bob = await site.make("User", name="db/bob")
+    others = (
+        "SELECT iu FROM InvestigationUser iu JOIN iu.investigation i JOIN i.investigationUsers other "
+        "WHERE other.id <> iu.id AND other.role = 'PI'"
+    )
+    await site.rules(("C", others))
+
+    def member(user: int | None, role: str) -> dict[str, object]:
+        return {"InvestigationUser": {"user": {"id": user}, "investigation": {"id": world.a}, "role": role}}
+
+    with pytest.raises(Forbidden) as caught:
+        await site.write([member(ann.user_id, "PI"), member(bob, "PI")], ann)
+    assert caught.value.offset == 0
+    await site.write(member(bob, "PI"))
+    await site.write([member(ann.user_id, "PI"), member(ann.user_id, "LC")], ann)
 
 
 async def test_is_access_allowed_tries_a_creation_and_takes_it_back(site: Site, world: World) -> None:

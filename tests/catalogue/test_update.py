@@ -128,6 +128,17 @@ async def test_a_reference_with_members_updates_on_creation_too(site: Site, worl
     assert await site.value("SELECT description FROM dataset_type") == "d"
 
 
+async def test_a_reference_with_members_updates_from_below_too(site: Site, world: World) -> None:
+    file_format = await site.make("DatafileFormat", name="nx", version="1", facility=world.facility)
+    children = [{"name": "n", "datafileFormat": {"id": file_format, "description": "d"}}]
+    await site.write({"Dataset": {"id": world.dataset, "datafiles": children}})
+    assert await site.rows("SELECT description FROM datafile_format") == [("d",)]
+    children = [{"name": "m", "datafileFormat": {"id": file_format, "description": "e"}}]
+    body = {"name": "n", "investigation": {"id": world.a}, "type": {"id": world.dataset_type}, "datafiles": children}
+    await site.write({"Dataset": body})
+    assert await site.rows("SELECT description FROM datafile_format") == [("e",)]
+
+
 async def test_a_referenced_object_needs_its_own_right(site: Site, world: World) -> None:
     ann = await site.user("db/ann")
     await site.rules(("U", "Dataset"))

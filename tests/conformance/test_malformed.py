@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import httpx
 import pytest
 import schemathesis
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conformance.answers import check, check_answer, modest
 from tests.conformance.client import Session
 from tests.conformance.conftest import Base, Running
 
@@ -26,41 +26,7 @@ from beamcat.doors.icat_rest.door import RESOURCES
 from beamcat.model import BASE_ATTRIBUTES, ICAT_ENTITIES, Attribute, Kind
 
 DESCRIPTION = Path(__file__).with_name("icat-rest-openapi.yaml")
-CODES = {
-    "BAD_PARAMETER",
-    "INSUFFICIENT_PRIVILEGES",
-    "NO_SUCH_OBJECT_FOUND",
-    "OBJECT_ALREADY_EXISTS",
-    "SESSION",
-    "VALIDATION",
-    "NOT_IMPLEMENTED",
-}
-NOT_OFFERED = 501
-
 api = schemathesis.openapi.from_path(DESCRIPTION)
-modest = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
-
-
-def check(status: int, body: bytes, content_type: str) -> None:
-    """No fault of the server, and an error a client can read."""
-    assert status < 500 or status == NOT_OFFERED, (status, body)
-    if status >= 400:
-        assert content_type.startswith("application/json"), (status, content_type, body)
-        error = json.loads(body)
-        assert error["code"] in CODES, error
-        assert isinstance(error["message"], str)
-        assert set(error) <= {"code", "message", "offset"}
-        assert error.get("offset", 0) >= 0
-        for inside in ("Traceback", "psycopg", "site-packages", "syntax error at or near"):
-            assert inside not in error["message"], error
-
-
-def check_answer(answer: httpx.Response) -> None:
-    check(answer.status_code, answer.content, answer.headers.get("content-type", ""))
 
 
 def unnamed(path: str) -> str:
@@ -262,113 +228,6 @@ def test_deeply_nested_objects_are_refused_and_shallow_ones_are_not(empty: Sessi
     assert empty.search("COUNT(Facility)") == [1]
 
 
-# Queries
-
-QUERY_WORDS = """
-    SELECT DISTINCT FROM WHERE AND OR NOT IN EXISTS COUNT( SUM( MAX( LENGTH( TRIM( ) ( , . = <> < > + - * / LIKE ESCAPE
-    '$' IS NULL EMPTY MEMBER OF BETWEEN JOIN LEFT AS GROUP BY HAVING ORDER ASC DESC INCLUDE 1 LIMIT 0, 5 1e400 'x' '' '
-    99999999999999999999 :user :x TRUE ds ds.name ds.type ds.type.name ds.datafiles df df.fileSize ds.nonsense Dataset
-    Datafile Investigation [ ] <-> name id {ts} CASE WHEN THEN ELSE END ALL(SELECT ds; -- \\ %s $1
-"""
-QUERY_PARTS = [
-    "{ts 2001-02-30 00:00:00}",
-    "{ts 2001-02-03 04:05:06}",
-    "Dataset ds",
-    "SELECT ds FROM Dataset ds",
-    "\t",
-    "\n",
-    "\u2028",
-]
-WORDS = st.sampled_from([*QUERY_WORDS.split(), *QUERY_PARTS])
-
-
-@given(query=st.lists(WORDS, max_size=14).map(" ".join) | st.text(max_size=60))
-@settings(modest, max_examples=300)
-def test_queries_of_known_words_in_any_order(query: str, base_once: Base, root: Session) -> None:
-    check_answer(root.http.get("/icat/entityManager", params={"sessionId": root.id, "query": query}))
-
-
-OPERAND_LINES = """
-ds.name, ds.id, ds.complete, ds.startDate, ds.fileSize, ds.type, ds.type.name, ds.investigation.facility.name
-ds.datafiles, ds.sample, ds.nonsense, p.numericValue, p.type.valueType, p.dateTimeValue
-'x', '2014-05-16', '', 0, -1, 2.5, 1e308, 9223372036854775807, NULL, TRUE, :user, CURRENT_TIMESTAMP
-org.icatproject.ParameterValueType.NUMERIC, org.icatproject.ParameterValueType.NONSENSE
-LENGTH(ds.name), UPPER(ds.id), ABS(ds.name), SQRT(ds.fileSize), SIZE(ds.datafiles), COUNT(ds), MAX(p.numericValue)
-SUBSTRING(ds.name&0&-1), CONCAT(ds.name&ds.id), MOD(ds.id&0), LOCATE('a'&ds.name), TRIM(ds.name), COALESCE(ds.name&1)
-(SELECT COUNT(f) FROM ds.datafiles f), (SELECT f FROM Datafile f), (SELECT f.name FROM Datafile f WHERE f.dataset = ds)
-"""
-OPERANDS = st.sampled_from(
-    [part.strip().replace("&", ", ") for line in OPERAND_LINES.strip().splitlines() for part in line.split(", ")]
-)
-EXPRESSIONS = st.recursive(
-    OPERANDS,
-    lambda inner: (
-        st.builds("({} {} {})".format, inner, st.sampled_from(["+", "-", "*", "/"]), inner)
-        | st.builds("CASE WHEN {0} = {1} THEN {0} ELSE {1} END".format, inner, inner)
-    ),
-    max_leaves=3,
-)
-COMPARISONS = st.builds("{} {} {}".format, EXPRESSIONS, st.sampled_from(["=", "<>", "<", ">=", "LIKE"]), EXPRESSIONS)
-CONDITIONS = st.recursive(
-    COMPARISONS
-    | st.builds("{} BETWEEN {} AND {}".format, EXPRESSIONS, EXPRESSIONS, EXPRESSIONS)
-    | st.builds("{} IN ({}, {})".format, EXPRESSIONS, OPERANDS, OPERANDS)
-    | st.builds("{} IS NULL".format, EXPRESSIONS)
-    | st.builds("{} IS NOT EMPTY".format, OPERANDS)
-    | st.builds("{} MEMBER OF {}".format, OPERANDS, OPERANDS)
-    | st.builds("{} > ALL (SELECT f.fileSize FROM Datafile f WHERE f.name = {})".format, OPERANDS, OPERANDS),
-    lambda inner: st.builds("({} {} {})".format, inner, st.sampled_from(["AND", "OR", "AND NOT"]), inner),
-    max_leaves=3,
-)
-TAILS = st.builds(" {} {}".format, st.sampled_from(["ORDER BY", "GROUP BY"]), EXPRESSIONS) | st.just("")
-
-
-@given(
-    select=EXPRESSIONS | st.sampled_from(["ds", "ds, p", "DISTINCT ds", "ds.datafiles", "COUNT(DISTINCT ds.name)"]),
-    condition=CONDITIONS,
-    tail=TAILS,
-    include=st.sampled_from(["", " INCLUDE 1", " INCLUDE ds.parameters q, q.type", " LIMIT 0, 2"]),
-)
-@settings(modest, max_examples=500)
-def test_queries_that_may_mean_something(
-    select: str, condition: str, tail: str, include: str, base_once: Base, root: Session
-) -> None:
-    query = f"SELECT {select} FROM Dataset ds LEFT JOIN ds.parameters p WHERE {condition}{tail}{include}"
-    check_answer(root.http.get("/icat/entityManager", params={"sessionId": root.id, "query": query}))
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT ds FROM Dataset ds WHERE " + "(" * 5_000 + "1=1" + ")" * 5_000,
-        "SELECT ds FROM Dataset ds WHERE " + "NOT " * 10_000 + "1=1",
-        "SELECT ds FROM Dataset ds WHERE ds.id IN (" + ",".join("1" * 10_000) + ")",
-        "SELECT ds FROM Dataset ds WHERE " + " AND ".join(["ds.id = 1"] * 3_000),
-        "SELECT ds FROM Dataset ds WHERE ds.id = " + "-" * 5_000 + "1",
-        "Dataset [" + "(" * 5_000,
-        "Dataset " + "<-> Investigation " * 2_000,
-        "SELECT ds FROM Dataset ds INCLUDE " + ", ".join(f"ds.datafiles d{n}" for n in range(2_000)),
-        "SELECT " + ", ".join(["ds.name"] * 3_000) + " FROM Dataset ds",
-        "SELECT ds FROM " + ", ".join(f"Dataset d{n}" for n in range(300)) + ", Dataset ds",
-        "SELECT SQRT(-1) FROM Dataset ds",
-        "SELECT ds.id / 0 FROM Dataset ds",
-        "SELECT MOD(ds.id, 0) FROM Dataset ds",
-        "SELECT ds.id * 9223372036854775807 FROM Dataset ds",
-        "SELECT SUBSTRING(ds.name, 1, -1) FROM Dataset ds",
-        "SELECT ds FROM Dataset ds WHERE ds.startDate < 'nonsense'",
-        "SELECT ds FROM Dataset ds WHERE ds.id = 'nonsense'",
-        "SELECT ds FROM Dataset ds WHERE ds.name LIKE 'a$' ESCAPE '$'",
-        "SELECT ds FROM Dataset ds LIMIT 99999999999999999999, 1",
-        "SELECT ds FROM Dataset ds LIMIT 0, 99999999999999999999",
-        "SELECT ds FROM Dataset ds WHERE ds.name = '\u0000'",
-        "99999999999999999999,1 Dataset",
-    ],
-    ids=lambda query: query[:60],
-)  # fmt: skip
-def test_queries_that_ask_too_much(query: str, base_once: Base, root: Session) -> None:
-    check_answer(root.http.get("/icat/entityManager", params={"sessionId": root.id, "query": query}))
-
-
 # Requests: bytes on the wire
 
 
@@ -445,14 +304,6 @@ def test_requests_of_any_bytes(
 @modest
 def test_noise_on_the_wire(request: bytes, running_server: Running) -> None:
     assert is_no_fault(exchange(running_server.url, request))
-
-
-def test_a_long_url_is_answered(root: Session, base_once: Base) -> None:
-    listed = ", ".join(str(number) for number in range(8_000))
-    query = f"SELECT COUNT(ds) FROM Dataset ds WHERE ds.id IN ({listed})"
-    assert len(query) > 40_000
-    answer = root.http.get("/icat/entityManager", params={"sessionId": root.id, "query": query})
-    assert answer.status_code == 200
 
 
 def test_the_server_still_answers_afterwards(root: Session, make_base: Callable[[], Base]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,14 @@ def test_files_that_name_an_application_definition_follow_it(
     from nexusformat.nexus import nxload
 
     assert nxload(files_of(home, datasets, content)[0]).entry.validate(level="error") == (0, 0)
+
+
+def test_what_takes_long_to_import_is_left_to_those_who_write_files() -> None:
+    slow = "{'numpy', 'h5py', 'nexusformat'}"
+    code = (
+        f"import sys, beamcat.demo.load; sys.exit(str({slow} & set(sys.modules)) if {slow} & set(sys.modules) else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_tables_and_pictures_can_be_read(

@@ -17,7 +17,7 @@ from .compare import Unclear
 from .engine import MAX_ENTITIES, UNWATCHED, oracle_rule
 from .evaluate import TooMuch
 from .oracle import OracleRule, Permissions
-from .rules import READERS, RuleText, RuleWriter, open_steps, store
+from .rules import READERS, RuleWriter, open_steps, store
 from .world import SIZES, World, load, make_world
 
 
@@ -39,9 +39,9 @@ async def ruled_facility(database: Database, seed: int) -> RuledFacility:
     """A random world with random rules and public steps, loaded into the database."""
     rng = Random(f"rules/{seed}")
     world = make_world(1000 + seed)
-    open_steps(world, rng, rng.choice((0, 5, 15)))
+    open_steps(world, rng, rng.choice((0, 15, 50)))
     rules = [(text, oracle_rule(text)) for text in RuleWriter(rng, world, 1 + seed % 3).rule_set()]
-    rules = [(text, rule) for text, rule in rules if _is_clear(world, text, rule)]
+    rules = [(text, rule) for text, rule in rules if is_clear(world, rule)]
     store(world, [(text, rule.entity, rule.attribute, rule.restricted) for text, rule in rules])
     async with database.transaction() as conn:
         await load(world, conn)
@@ -59,9 +59,9 @@ async def ruled_facility(database: Database, seed: int) -> RuledFacility:
     )
 
 
-def _is_clear(world: World, text: RuleText, rule: OracleRule) -> bool:
+def is_clear(world: World, rule: OracleRule) -> bool:
     """Whether the specification says what the rule selects."""
-    everybody = OracleRule(None, "R", text.what, rule.query)
+    everybody = OracleRule(None, "R", rule.what, rule.query)
     try:
         for reader in READERS:
             Permissions(world, [everybody], reader).readable(rule.entity)

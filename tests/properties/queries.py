@@ -521,7 +521,7 @@ class QueryWriter:
     def subquery_condition(self, variables: Sequence[Variable], depth: int) -> str:
         correlated = self.chance(0.6)
         start = self.rng.choice(variables)
-        relations = [r for r in start.entity.to_many if r.target in SIZES]
+        relations = [r for r in (*start.entity.to_many, *start.entity.to_one) if r.target in SIZES]
         inner: list[Variable]
         if correlated and relations:
             relation = self.rng.choice(relations)

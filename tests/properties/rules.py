@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from beamcat.model import ENTITIES, Entity
+from beamcat.model import ENTITIES, Entity, ToMany, ToOne
 
 from .queries import ConciseWriter, QueryWriter, Variable, is_tree
 from .world import SIZES, USERS, Thing, World, make_thing
@@ -63,8 +63,21 @@ class RuleWriter(QueryWriter):
         flags = self.rng.choice(("R", "R", "R", "CRUD", "RU", "cr", "U", "C"))
         if flags == "U" and self.chance(0.3):
             return RuleText(grouping, flags, "SELECT d.description FROM Dataset d")
-        writers = (self.usual, self.usual, self.usual, self.plain, self.by_attribute, self.any_jpql, self.any_concise)
-        return RuleText(grouping, flags, self.rng.choice(writers)())
+        return RuleText(grouping, flags, self.what())
+
+    def what(self) -> str:
+        """The query of a rule."""
+        self._used.clear()
+        writers = (
+            *(self.usual,) * 4,
+            *(self.from_the_other_end,) * 2,
+            self.plain,
+            self.by_attribute,
+            self.without_relation,
+            *(self.any_jpql,) * 2,
+            self.any_concise,
+        )
+        return self.rng.choice(writers)()
 
     # The shapes that facilities use
 
@@ -123,9 +136,57 @@ class RuleWriter(QueryWriter):
         selected = variables[0]
         if self.chance(0.15):
             selected = self.rng.choice(variables)
+        if self.chance(0.2):
+            joined, _ = self.join(variables)
+            text += joined
         if self.chance(0.25):
             where = self._and_more(where, variables)
         return f"SELECT {selected.name} FROM {text} WHERE {where}"
+
+    def from_the_other_end(self) -> str:
+        """`SELECT ds FROM User u JOIN u.investigationUsers iu ... JOIN i.datasets ds WHERE u.name = :user`."""
+        entity = self.rng.choice(list(TO_INVESTIGATION))
+        steps = [s for s in self.rng.choice(TO_INVESTIGATION[entity]).split(".") if s]
+        way = _reversed(entity, [*steps, *self.rng.choice(TO_USER).split(".")])
+        # Start somewhere on the way: the rest of it, to the user, hangs on the starting point.
+        cut = self.rng.randrange(len(way) + 1)
+        start = "User" if cut == 0 else _walk(ENTITIES["User"], way[:cut]).name
+        text, variables = self._chain(start, way[cut:])
+        to_user = ".".join((variables[0].name, *_reversed("User", way[:cut]), "name"))
+        if any(_target_is_many(ENTITIES[start], _reversed("User", way[:cut]))):
+            user = Variable(self.fresh(), ENTITIES["User"])
+            text += f" JOIN {to_user.removesuffix('.name')} {user.name}"
+            to_user = f"{user.name}.name"
+        selected = self.rng.choice((variables[-1], variables[-1], self.rng.choice(variables)))
+        where = f"{to_user} = :user"
+        return f"SELECT {selected.name} FROM {text} WHERE {self._and_more(where, variables) if self.chance(0.2) else where}"
+
+    def without_relation(self) -> str:
+        """Conditions that hold for objects without some relation, written so that nothing joins it."""
+        entity = ENTITIES[self.rng.choice(("Dataset", "Datafile", "Sample", "Study", "Rule"))]
+        relation = next(r for r in entity.to_one if not r.required)
+        path = f"x.{relation.name}"
+        inside = f"SELECT s.id FROM {relation.target} s WHERE s.createId = :user"
+        none = f"SELECT s.id FROM {relation.target} s WHERE s.id < 0"
+        member = relation.inverse
+        where = self.rng.choice(
+            (
+                f"{path} IS NULL",
+                f"{path}.id IS NULL",
+                f"NOT {path} IS NOT NULL",
+                f"{path}.id IN ({inside})",
+                f"{path}.id NOT IN ({inside})",
+                f"{path}.id NOT IN ({none})",
+                f"{path} IS NULL OR {path}.id IN ({inside})",
+                f"NOT EXISTS (SELECT s FROM {relation.target} s WHERE s = {path})",
+                f"NOT EXISTS (SELECT s FROM {path} s WHERE s.createId = :user)",
+                f"EXISTS (SELECT s FROM {path} s WHERE s.createId = :user)",
+                f"{path}.{member} IS NOT EMPTY",
+                f"x NOT MEMBER OF {path}.{member}",
+                f"COALESCE({path}.id, 0) = 0",
+            )
+        )
+        return f"SELECT x FROM {entity.name} x WHERE {where}"
 
     def _chain(self, entity: str, steps: Sequence[str]) -> tuple[str, list[Variable]]:
         variables = [Variable(self.fresh(), ENTITIES[entity])]
@@ -192,6 +253,23 @@ class RuleWriter(QueryWriter):
 def _target(entity: Entity, step: str) -> Entity:
     relation = entity.fields[step]
     return ENTITIES[relation.target]  # type: ignore[union-attr]
+
+
+def _walk(entity: Entity, steps: Sequence[str]) -> Entity:
+    for step in steps:
+        entity = _target(entity, step)
+    return entity
+
+
+def _reversed(start: str, steps: Sequence[str]) -> list[str]:
+    """The same relations, followed from the other end."""
+    entity, back = ENTITIES[start], []
+    for step in steps:
+        relation = entity.fields[step]
+        assert isinstance(relation, ToOne | ToMany)
+        back.append(relation.inverse if isinstance(relation, ToOne) else relation.by)
+        entity = ENTITIES[relation.target]
+    return back[::-1]
 
 
 def _target_is_many(entity: Entity, steps: Sequence[str]) -> list[bool]:

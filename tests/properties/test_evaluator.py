@@ -86,7 +86,8 @@ def _shown(cell: Any) -> Any:
             [("Wibble", 12), ("Wobble", 0), ("dfsin", 28), ("dfsout", 11)],
         ),
         (
-            "SELECT ds.name FROM Dataset ds JOIN ds.datafiles a JOIN ds.datafiles b WHERE a.name='fred' AND b.name='bill'",
+            "SELECT ds.name FROM Dataset ds JOIN ds.datafiles a JOIN ds.datafiles b "
+            "WHERE a.name='fred' AND b.name='bill'",
             ["dfsin"],
         ),
         # D.4: a path over a relation is an inner join, LEFT JOIN with an alias is not

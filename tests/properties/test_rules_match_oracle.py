@@ -20,23 +20,25 @@ from beamcat.query.compile import compile_allowed, compile_get
 from beamcat.query.parse import parse_get
 from beamcat.query.result import Record
 from beamcat.query.rights import Extent, Rights
-from beamcat.query.run import run_statement
+from beamcat.query.run import Engine, run_statement
 
 from .answers import canonical_record, disagreement
 from .compare import Unclear
-from .engine import LIMITS, MAX_ENTITIES, RuleRights, ask, examples, parsed
+from .engine import LIMITS, MAX_ENTITIES, UNWATCHED, RuleRights, ask, caller_of, examples, oracle_rule, parsed
 from .evaluate import TooMuch
-from .facility_rules import RuledFacility, entities_to_ask, ruled_facility
-from .oracle import canonical, expected_answer, steps_from
+from .facility_rules import RuledFacility, entities_to_ask, is_clear, ruled_facility
+from .oracle import Permissions, canonical, expected_answer, steps_from
 from .queries import QueryWriter, Variable
-from .rules import READERS
-from .world import SIZES, Thing
+from .rules import READERS, RuleText, RuleWriter
+from .world import SIZES, Thing, World, load, make_world
 
 if TYPE_CHECKING:
     from conftest import TestServer
 
 FACILITIES = 12
 QUESTIONS = 250
+WORLDS = 3
+RULES = 400
 
 
 @pytest.fixture(scope="module", params=range(FACILITIES))
@@ -78,6 +80,51 @@ async def test_every_reader_gets_what_the_rules_allow(facility: RuledFacility) -
                 wrong.append(_report(facility, f"{facility.seed}/{number}", reader, rights, text, difference))
     assert not wrong, f"{len(wrong)} of {compared} answers differ\n" + "\n".join(wrong[:4])
     assert compared > questions, f"only {compared // 2} of {questions} questions prove anything"
+
+
+@pytest.mark.parametrize("seed", range(WORLDS))
+async def test_a_single_rule_opens_what_it_selects(database: Database, seed: int) -> None:
+    world = make_world(2000 + seed)
+    async with database.transaction() as conn:
+        await load(world, conn)
+    engine = Engine(database, UNWATCHED, MAX_ENTITIES)
+    callers = {reader: caller_of(world, reader) for reader in READERS}
+    wrong: list[str] = []
+    selective = 0
+    rules = examples(RULES)
+    for number in range(rules):
+        rng = Random(f"rule/{seed}/{number}")
+        rule = oracle_rule(RuleText(None, "R", RuleWriter(rng, world, number % 4).what()))
+        if not is_clear(world, rule):
+            continue
+        for reader in rng.sample(READERS, 2):
+            permissions = Permissions(world, [rule], reader)
+            extent = RuleRights(permissions).readable(ENTITIES[rule.entity])
+            everything = [thing.id for thing in world.all(rule.entity)]
+            readable = permissions.readable(rule.entity)
+            wanted = everything if isinstance(readable, str) else sorted(readable)
+            async with database.connection() as conn:
+                statement = compile_allowed(ENTITIES[rule.entity], extent)
+                rows = await run_statement(conn, statement, callers[reader], everything)
+            found = sorted(row[0] for row in rows)
+            if found != wanted:
+                wrong.append(f"{seed}/{number}: {rule.what}\n  for {reader}: {found} instead of {wanted}")
+            selective += 0 < len(wanted) < len(everything)
+            text = QueryWriter(rng, world, number % 3, [rule.entity], conditioned=0.2).search()
+            difference = await _difference(world, permissions, engine, callers[reader], text)
+            if difference is not None:
+                wrong.append(f"{seed}/{number}: {rule.what}\n  for {reader}: {text}\n  {difference}")
+    assert not wrong, f"{len(wrong)} differences\n" + "\n".join(wrong[:4])
+    assert selective > rules / 3, f"only {selective} of {rules} rules open a part"
+
+
+async def _difference(world: World, permissions: Permissions, engine: Engine, caller: Caller, text: str) -> str | None:
+    query = parsed(text)
+    try:
+        expected = expected_answer(world, query, permissions)
+    except (Unclear, TooMuch):
+        return None
+    return disagreement(expected, await ask(engine, query, RuleRights(permissions), caller, text))
 
 
 def _report(facility: RuledFacility, number: str, reader: str, rights: Rights, text: str, difference: str) -> str:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from beamcat.catalogue.cascade import parents_first
 from beamcat.catalogue.drafts import Draft
+from beamcat.catalogue.new_ids import new_ids
 from beamcat.catalogue.rows import Row, RowShape, shape_of
 from beamcat.catalogue.writing import Manner, Writing
-from beamcat.database.ids import take_ids
 from beamcat.model import ENTITIES, Entity, icat_entity
 
 
@@ -69,13 +69,11 @@ async def batches_of(writing: Writing, drafts: Sequence[Numbered], parent: Paren
 
     `BadParameter` for an entity that is not ICAT's.
     """
-    counts: dict[Entity, int] = {}
-    _count((draft for _, draft in drafts), counts)
+    counts = count_by_entity([draft for _, draft in drafts])
     for entity in counts:
         icat_entity(entity.name)
     by_entity = {
-        entity: Batch(shape_of(entity), list(await take_ids(writing.connection, entity, count)))
-        for entity, count in counts.items()
+        entity: Batch(shape_of(entity), await new_ids(writing, entity, count)) for entity, count in counts.items()
     }
     builder = _Builder(writing, by_entity)
     batches = Batches(by_entity, [builder.add(draft, offset, parent, top=True) for offset, draft in drafts])
@@ -84,6 +82,13 @@ async def batches_of(writing: Writing, drafts: Sequence[Numbered], parent: Paren
         if batch.entity.unique:
             batch.keys = list(map(batch.shape.key_of, batch.rows))
     return batches
+
+
+def count_by_entity(drafts: Iterable[Draft]) -> dict[Entity, int]:
+    """How many objects of each entity these drafts create, nested ones counted."""
+    counts: dict[Entity, int] = {}
+    _count(drafts, counts)
+    return counts
 
 
 def _count(drafts: Iterable[Draft], counts: dict[Entity, int]) -> None:

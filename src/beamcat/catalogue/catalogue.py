@@ -13,7 +13,6 @@ from beamcat.access.caller import Caller
 from beamcat.access.rulebook import Rulebook
 from beamcat.access.rulebooks import Rulebooks
 from beamcat.access.rules import Operation
-from beamcat.catalogue.allowed_statements import AllowedStatements
 from beamcat.catalogue.cloning import clone
 from beamcat.catalogue.creation import create
 from beamcat.catalogue.deletion import delete
@@ -21,6 +20,7 @@ from beamcat.catalogue.drafts import Change, Draft, Element, Reference, Value, c
 from beamcat.catalogue.mixed import write
 from beamcat.catalogue.permission import denied
 from beamcat.catalogue.rows import to_the_millisecond
+from beamcat.catalogue.rule_memory import RuleMemory
 from beamcat.catalogue.updating import Update, update, whole
 from beamcat.catalogue.writing import Changes, Manner, Writing
 from beamcat.config import Settings
@@ -59,7 +59,7 @@ class Catalogue:
         digest_key = settings.catalogue.location_digest_key
         self._digest_key = None if digest_key is None else digest_key.get_secret_value()
         self._clock = clock
-        self._allowed_statements = AllowedStatements()
+        self._memory = RuleMemory()
 
     async def create(self, caller: Caller, draft: Draft) -> int:
         """Create one object with everything below it, as SOAP does; its id (ICAT specification F.2)."""
@@ -148,8 +148,7 @@ class Catalogue:
     def _writing(
         self, conn: Connection, caller: Caller, rulebook: Rulebook, manner: Manner, *, careful: bool = False
     ) -> Writing:
-        statements = self._allowed_statements
-        return Writing(conn, caller, rulebook, manner, self._now(), self._counts_maintained, statements, careful)
+        return Writing(conn, caller, rulebook, manner, self._now(), self._counts_maintained, self._memory, careful)
 
     def _check_size(self, drafts: Sequence[Draft]) -> None:
         if count_objects(drafts) > self._most_objects:
@@ -178,9 +177,11 @@ class Catalogue:
                 result, changes = await self._database.run(transaction)
             except (errors.UniqueViolation, errors.ForeignKeyViolation):
                 continue
-            except psycopg.DataError as error:
+            except (psycopg.DataError, UnicodeEncodeError, OverflowError) as error:
                 raise BadParameter(f"The database cannot hold a value: {_reason(error)}") from error
             except psycopg.IntegrityError as error:
+                if isinstance(error, errors.CheckViolation) and error.diag.constraint_name is None:
+                    continue  # there was no partition for a row
                 raise ValidationFailed(f"A value breaks a rule of the data: {_reason(error)}") from error
             if changes.touch_rights():
                 self._rulebooks.expire()
@@ -188,5 +189,6 @@ class Catalogue:
         raise Unavailable("too many others are changing the same objects; try again")
 
 
-def _reason(error: psycopg.Error) -> str:
-    return error.diag.message_primary or str(error)
+def _reason(error: Exception) -> str:
+    primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    return primary or str(error).encode(errors="replace").decode()

@@ -11,10 +11,10 @@ from beamcat.catalogue.cascade import below
 from beamcat.catalogue.deletion import ids_below
 from beamcat.catalogue.drafts import Value
 from beamcat.catalogue.lookups import array_type, clash, column, first_taken
+from beamcat.catalogue.new_ids import new_ids
 from beamcat.catalogue.permission import denied, refusal
 from beamcat.catalogue.rows import MAINTAINED, is_enumerated, not_enumerated, shape_of, too_long
 from beamcat.catalogue.writing import Writing
-from beamcat.database.ids import take_ids
 from beamcat.database.naming import column_name, quoted, table_name
 from beamcat.errors import BadParameter, NoSuchObject
 from beamcat.model import Attribute, Entity, Kind, ToOne
@@ -32,11 +32,9 @@ class _Copies:
     old: dict[str, list[int]]
     new: dict[str, list[int]]
 
-    def new_id(self, entity: str, identifier: int | None) -> int | None:
-        """The copy of an object, or the object itself when it is not copied."""
-        if identifier is None or identifier not in self.old.get(entity, ()):
-            return identifier
-        return self.new[entity][self.old[entity].index(identifier)]
+    def by_original(self, entity: str) -> dict[int, int]:
+        """The copy of each object of an entity; empty when none is copied."""
+        return dict(zip(self.old.get(entity, ()), self.new.get(entity, ()), strict=True))
 
 
 async def clone(
@@ -58,7 +56,7 @@ async def clone(
             raise refusal(Operation.READ, each, None)
     copied = [each for each in copied if copies.old[each.name]]
     for each in copied:
-        copies.new[each.name] = list(await take_ids(writing.connection, each, len(copies.old[each.name])))
+        copies.new[each.name] = await new_ids(writing, each, len(copies.old[each.name]))
     for each in copied:
         overridden = keys if each is entity else {}
         if writing.careful:
@@ -161,14 +159,15 @@ async def _check_unique(writing: Writing, entity: Entity, copies: _Copies, overr
         f"SELECT {columns} FROM {quoted(table_name(entity))} WHERE id = ANY(%s::bigint[]) ORDER BY id",
         [copies.old[entity.name]],
     )
-    keys = []
-    for row in await cursor.fetchall():
-        key = []
-        for name, value in zip(entity.unique, row, strict=True):
-            member = entity.fields[name]
-            copied = copies.new_id(member.target, value) if isinstance(member, ToOne) else overridden.get(name, value)
-            key.append(copied)
-        keys.append(tuple(key))
+    members = [entity.fields[name] for name in entity.unique]
+    copy_of = [copies.by_original(member.target) if isinstance(member, ToOne) else None for member in members]
+    keys = [
+        tuple(
+            overridden.get(name, value) if copied is None else copied.get(value, value)
+            for name, value, copied in zip(entity.unique, row, copy_of, strict=True)
+        )
+        for row in await cursor.fetchall()
+    ]
     taken = await first_taken(writing.connection, entity, keys)
     if taken is not None:
         raise clash(entity, keys[taken], None)

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from beamcat.access.rules import Operation
-from beamcat.catalogue.batches import Batches, Numbered, Parent, batches_of
+from beamcat.catalogue.batches import Batches, Numbered, Parent, batches_of, count_by_entity
+from beamcat.catalogue.drafts import Draft
 from beamcat.catalogue.faults import Fault, evident_faults, first_of, hidden_faults
-from beamcat.catalogue.permission import denied, refusal
+from beamcat.catalogue.permission import denied, refusal, sees_any_of
 from beamcat.catalogue.writing import Writing
 from beamcat.database.bulk import copy_rows
+from beamcat.model import ENTITIES
 
 
 async def create(writing: Writing, drafts: Sequence[Numbered], parent: Parent | None = None) -> list[int]:
@@ -26,6 +28,8 @@ async def create(writing: Writing, drafts: Sequence[Numbered], parent: Parent | 
     """
     if not drafts:
         return []
+    if len(drafts) > 1 and _in_turn(writing, [draft for _, draft in drafts]):
+        return [identifier for numbered in drafts for identifier in await create(writing, [numbered], parent)]
     batches = await batches_of(writing, drafts, parent)
     fault = await _first_fault(writing, batches)
     if fault is not None:
@@ -39,6 +43,14 @@ async def create(writing: Writing, drafts: Sequence[Numbered], parent: Parent | 
         writing.changes.created.append((batch.entity, batch.ids))
     await _check_rights(writing, batches)
     return batches.top_ids
+
+
+def _in_turn(writing: Writing, drafts: Sequence[Draft]) -> bool:
+    """Whether an object could be allowed because of another that the call creates after it."""
+    if writing.caller.root:
+        return False
+    created = {entity.name for entity in count_by_entity(drafts)}
+    return any(sees_any_of(writing, Operation.CREATE, ENTITIES[name], created) for name in created)
 
 
 async def _first_fault(writing: Writing, batches: Batches) -> Fault | None:

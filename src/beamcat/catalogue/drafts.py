@@ -63,6 +63,12 @@ def count_objects(drafts: Sequence[Draft]) -> int:
     return count
 
 
+def children(draft: Draft) -> Iterator[Draft]:
+    """What this draft creates directly below its object."""
+    for below in draft.to_many.values():
+        yield from below
+
+
 def references(draft: Draft) -> Iterator[tuple[str, Reference]]:
     """The relations of this draft (not of nested ones) that point at an object, with their names."""
     for name, reference in draft.to_one.items():

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from beamcat.catalogue.creation import create
-from beamcat.catalogue.drafts import Change, Draft, Element
+from beamcat.catalogue.drafts import Change, Draft, Element, children
 from beamcat.catalogue.updating import Update, goes_alone, named_members, update, update_referenced
 from beamcat.catalogue.writing import Writing
 from beamcat.errors import NoSuchObject
@@ -27,8 +27,8 @@ async def write(writing: Writing, elements: Sequence[Element]) -> list[int]:
         run = list(alike)
         drafts = [(offset, element) for offset, element in run if isinstance(element, Draft)]
         changes = [(offset, element) for offset, element in run if isinstance(element, Change)]
-        for offset, draft in drafts if len(drafts) == 1 else ():
-            await _update_referenced(writing, offset, draft)
+        if len(drafts) == 1:  # one that refers to others with changes is always alone
+            await update_referenced(writing, *drafts[0])
         created += await create(writing, drafts)
         for updates in _without_repetition(changes):
             await update(writing, updates[0].draft.entity, updates)
@@ -47,19 +47,7 @@ def _refers_with_changes(draft: Draft) -> bool:
     """Whether the draft, or one below it, refers to an object that is to be updated."""
     if any(reference is not None and reference.changes is not None for reference in draft.to_one.values()):
         return True
-    return bool(draft.to_many) and any(map(_refers_with_changes, _children(draft)))
-
-
-def _children(draft: Draft) -> Iterator[Draft]:
-    for children in draft.to_many.values():
-        yield from children
-
-
-async def _update_referenced(writing: Writing, offset: int, draft: Draft) -> None:
-    if _refers_with_changes(draft):
-        await update_referenced(writing, offset, draft)
-        for child in _children(draft):
-            await _update_referenced(writing, offset, child)
+    return bool(draft.to_many) and any(map(_refers_with_changes, children(draft)))
 
 
 def _without_repetition(changes: Iterable[tuple[int, Change]]) -> Iterator[list[Update]]:

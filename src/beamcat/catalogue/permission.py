@@ -27,6 +27,18 @@ async def denied_member(writing: Writing, entity: Entity, member: str, ids: Coll
     return set(ids) - await _allowed(writing, entity, ids, extent)
 
 
+def sees_any_of(writing: Writing, operation: Operation, entity: Entity, written: Collection[str]) -> bool:
+    """Whether the rules for it may look at other objects of the entities that are `written` in the same call."""
+    extent = writing.rulebook.applicable(writing.caller, entity, operation)
+    return not isinstance(extent, Extent) and not writing.memory.entities_seen(entity, extent).isdisjoint(written)
+
+
+def sees_any_for_member(writing: Writing, entity: Entity, member: str, written: Collection[str]) -> bool:
+    """The same for updating one member."""
+    extent = writing.rulebook.attribute_rules(writing.caller, entity, member)
+    return not isinstance(extent, Extent) and not writing.memory.entities_seen(entity, extent).isdisjoint(written)
+
+
 def refusal(operation: Operation, entity: Entity, offset: int | None) -> Forbidden:
     """The error for an operation that no rule allows."""
     return Forbidden(f"{operation.name} access to this {entity.name} is not allowed.", offset)
@@ -37,5 +49,5 @@ async def _allowed(writing: Writing, entity: Entity, ids: Collection[int], exten
         return set(ids)
     if extent is Extent.NOTHING:
         return set()
-    statement = writing.allowed_statements.get(entity, extent)
+    statement = writing.memory.statement(entity, extent)
     return {row[0] for row in await run_statement(writing.connection, statement, writing.caller, list(ids))}

@@ -14,10 +14,10 @@ from psycopg import errors
 from beamcat.access.rules import Operation
 from beamcat.catalogue.batches import Parent
 from beamcat.catalogue.creation import create
-from beamcat.catalogue.drafts import Draft, Reference, references
+from beamcat.catalogue.drafts import Draft, Reference, children, references
 from beamcat.catalogue.faults import Fault, Rank, first_of, nothing_there
 from beamcat.catalogue.lookups import clash
-from beamcat.catalogue.permission import denied, denied_member, refusal
+from beamcat.catalogue.permission import denied, denied_member, refusal, sees_any_for_member, sees_any_of
 from beamcat.catalogue.stored import Stored, lock, overwrite
 from beamcat.catalogue.update_faults import value_faults
 from beamcat.catalogue.writing import Manner, Writing
@@ -59,12 +59,17 @@ async def update(writing: Writing, entity: Entity, updates: Sequence[Update]) ->
     """
     if not updates:
         return
+    if len(updates) > 1 and _in_turn(writing, entity, named_members(updates[0].draft)):
+        for each in updates:
+            await update(writing, entity, [each])
+        return
     icat_entity(entity.name)
     stored = await lock(writing, entity, [each.id for each in updates], named_members(updates[0].draft))
     moved = [each for each in updates if _moves(entity, each, stored)]
     fault = first_of(await _rights_faults(writing, entity, updates, moved, stored), writing.manner)
     if fault is None:
-        await _update_referenced(writing, updates)
+        for each in updates:
+            await update_referenced(writing, each.offset, each.draft)
         faults = await value_faults(writing.connection, entity, [(u.offset, u.id, u.draft) for u in updates], stored)
         fault = first_of(faults, writing.manner)
     if fault is not None:
@@ -78,6 +83,16 @@ async def update(writing: Writing, entity: Entity, updates: Sequence[Update]) ->
         raise
     await _create_below(writing, updates)
     await _check_moved(writing, entity, moved)
+
+
+def _in_turn(writing: Writing, entity: Entity, names: Collection[str]) -> bool:
+    """Whether an update could be allowed, or not, because of another one of the list."""
+    if writing.caller.root:
+        return False
+    operations = (Operation.UPDATE, Operation.DELETE, Operation.CREATE)
+    return any(sees_any_of(writing, operation, entity, {entity.name}) for operation in operations) or any(
+        sees_any_for_member(writing, entity, name, {entity.name}) for name in names
+    )
 
 
 def _moves(entity: Entity, update: Update, stored: dict[int, Stored]) -> bool:
@@ -135,17 +150,16 @@ def _may_not_move(writing: Writing, entity: Entity) -> Forbidden:
     return Forbidden(f"DELETE access implied by UPDATE to this {entity.name} is not allowed.")
 
 
-async def _update_referenced(writing: Writing, updates: Sequence[Update]) -> None:
-    """A to-one relation with further members updates the object it leads to, with that object's own checks."""
-    for each in updates:
-        await update_referenced(writing, each.offset, each.draft)
-
-
 async def update_referenced(writing: Writing, offset: int, draft: Draft) -> None:
-    """Update the objects that this draft, or one below it, refers to with further members."""
+    """A to-one relation with further members updates the object it leads to, with that object's own checks.
+
+    The relations of what is created below count too.
+    """
     for _, reference in references(draft):
         if reference.changes is not None:
             await update(writing, reference.entity, [Update(offset, reference.id, reference.changes)])
+    for child in children(draft):
+        await update_referenced(writing, offset, child)
 
 
 async def _overwrite_all(

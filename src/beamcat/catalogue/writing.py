@@ -9,7 +9,7 @@ from enum import Enum
 
 from beamcat.access.caller import Caller
 from beamcat.access.rulebook import Rulebook
-from beamcat.catalogue.allowed_statements import AllowedStatements
+from beamcat.catalogue.rule_memory import RuleMemory
 from beamcat.database.pool import Connection
 from beamcat.model import Entity
 
@@ -59,6 +59,6 @@ class Writing:
     manner: Manner
     now: datetime
     counts_maintained: bool
-    allowed_statements: AllowedStatements
+    memory: RuleMemory
     careful: bool = False
     changes: Changes = field(default_factory=Changes)

@@ -80,6 +80,16 @@ class Cluster:
         digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"beamcat-{os.geteuid()}-{digest}" / "socket"
 
+    @property
+    def socket(self) -> Path:
+        """Where the server listens."""
+        return self.socket_folder / f".s.PGSQL.{PORT}"
+
+    @property
+    def local_configuration(self) -> Path:
+        """The administrator's own settings of PostgreSQL."""
+        return self.folder / "local.conf"
+
     def command(self, program: str, *arguments: str) -> list[str]:
         """The command line that runs one of PostgreSQL's programs as the server's account."""
         command = [str(self.programs / program), *arguments]
@@ -118,8 +128,19 @@ def prepare(cluster: Cluster) -> None:
     cluster.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     if not cluster.data.exists():
         _initialise(cluster)
+    if not cluster.password.exists():
+        raise ServerFailed(f"{cluster.password}, which holds the password of {cluster.data}, is missing")
     _assert_same_version(cluster)
     _make_socket_folder(cluster)
+    if not cluster.local_configuration.exists():
+        cluster.local_configuration.write_text("# Settings of PostgreSQL here win over those of Beamcat.\n")
+        cluster.local_configuration.chmod(0o644)
+
+
+def remove_socket_folder(cluster: Cluster) -> None:
+    """Remove the folder of the socket if it lies outside the home."""
+    if cluster.socket_folder.parent != cluster.folder:
+        shutil.rmtree(cluster.socket_folder.parent)
 
 
 def configuration(
@@ -155,7 +176,7 @@ def configuration(
         [
             "# Written by Beamcat at every start; put your own settings into local.conf.",
             *lines,
-            f"include_if_exists = '{_escaped(str(cluster.folder / 'local.conf'))}'",
+            f"include_if_exists = '{_escaped(str(cluster.local_configuration))}'",
             "",
         ]
     )
@@ -266,7 +287,7 @@ def _account(name: str) -> Account | None:
 def _may_reach(path: Path, account: Account) -> bool:
     """Whether the account can enter every folder above `path`, and read what is there."""
     reading = not path.exists() or _allows(path, account, stat.S_IROTH)
-    return reading and all(_allows(folder, account, stat.S_IXOTH) for folder in path.parents)
+    return reading and all(_allows(folder, account, stat.S_IXOTH) for folder in path.parents if folder.exists())
 
 
 def _may_execute(path: Path) -> bool:

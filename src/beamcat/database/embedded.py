@@ -12,7 +12,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -59,7 +58,7 @@ class EmbeddedPostgres:
         self._connections = workers * settings.connections + SPARE_CONNECTIONS
         self._options = dict(options or {})
         self._users: int | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: int | None = None
 
     @property
     def url(self) -> str:
@@ -80,7 +79,7 @@ class EmbeddedPostgres:
             self._users = _locked(self.cluster.folder / "users.lock", fcntl.LOCK_SH, deadline)
             try:
                 self._prepare()
-                self._process = postmaster.start(self.cluster, deadline) or self._process
+                self._child = postmaster.start(self.cluster, deadline) or self._child
                 self._make_database()
             except BaseException:
                 self._leave()
@@ -95,13 +94,12 @@ class EmbeddedPostgres:
 
     def ensure_running(self) -> None:
         """Start the server again if it has died. Raises `ServerFailed`."""
-        if self._process is not None:
-            self._process.poll()  # a dead child of ours must not stay a zombie
+        self._reap()
         if postmaster.running_postmaster(self.cluster) is not None:
             return
         deadline = time.monotonic() + self._settings.start_timeout_s
         with self._starting(deadline):
-            self._process = postmaster.start(self.cluster, deadline) or self._process
+            self._child = postmaster.start(self.cluster, deadline) or self._child
 
     async def watch(self) -> None:
         """Keep the server running until this is cancelled. A failed restart is logged and tried again."""
@@ -135,12 +133,16 @@ class EmbeddedPostgres:
         try:
             if self._is_alone():
                 postmaster.stop(self.cluster)
+                files.remove_socket_folder(self.cluster)
         finally:
             os.close(self._users)
             self._users = None
-            if self._process is not None and postmaster.running_postmaster(self.cluster) is None:
-                self._process.wait()
-                self._process = None
+            self._reap()
+
+    def _reap(self) -> None:
+        """A dead child of ours must not stay a zombie."""
+        if self._child is not None and postmaster.exit_code(self._child) is not None:
+            self._child = None
 
     def _is_alone(self) -> bool:
         """Whether no other process uses the server. The lock is kept shared either way."""

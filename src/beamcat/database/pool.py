@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 Connection = AsyncConnection[tuple[Any, ...]]
 
 WAIT_S = 10.0
-"""How long a request waits for a connection, be it that all are busy or that the database restarts."""
+"""How long a request waits for a connection by default, be it that all are busy or that the database restarts."""
 KEPT_CONNECTIONS = 2
 RECONNECT_S = 0.5
 """How long the pool tries before it starts counting anew; psycopg's own pause between two tries doubles."""
@@ -49,10 +49,13 @@ _LOST = ("08", "57P01", "57P02", "57P03", "57P04", "57P05", "53300", "25P03", "2
 
 
 class Database:
-    """The catalogue's database. `async with Database(url, settings) as database`."""
+    """The catalogue's database. `async with Database(url, settings) as database`.
 
-    def __init__(self, url: str, settings: DatabaseSettings) -> None:
-        self._settings = settings
+    `wait_s` is how long a request waits for a connection before it is told that the database is away.
+    """
+
+    def __init__(self, url: str, settings: DatabaseSettings, *, wait_s: float = WAIT_S) -> None:
+        self._wait_s = wait_s
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             connection_class=AsyncConnection,
@@ -61,7 +64,7 @@ class Database:
             max_size=settings.connections,
             open=False,
             configure=_configure,
-            timeout=WAIT_S,
+            timeout=wait_s,
             reconnect_timeout=RECONNECT_S,
             reconnect_failed=self._keep_trying,
             name="beamcat",
@@ -70,7 +73,7 @@ class Database:
     async def open(self) -> None:
         """Connect. Raises `Unavailable` when the database cannot be reached within a few seconds."""
         try:
-            await self._pool.open(wait=True, timeout=WAIT_S)
+            await self._pool.open(wait=True, timeout=self._wait_s)
         except PoolTimeout as error:
             raise Unavailable("the database cannot be reached") from error
 
@@ -148,7 +151,7 @@ class Database:
         return self._pool.get_stats()
 
     async def _living_connection(self) -> Connection:
-        deadline = time.monotonic() + WAIT_S
+        deadline = time.monotonic() + self._wait_s
         while True:
             conn = await self._pool.getconn(timeout=max(0.001, deadline - time.monotonic()))
             if not _has_died(conn):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,26 +37,35 @@ def is_ready(cluster: Cluster) -> bool:
     return running_postmaster(cluster) is not None and _status(cluster) == "ready"
 
 
-def start(cluster: Cluster, deadline: float) -> subprocess.Popen[bytes] | None:
-    """Start the server and wait until it takes connections; None when it runs already.
+def start(cluster: Cluster, deadline: float) -> int | None:
+    """Start the server, wait until it takes connections, return its process id; None when it runs already.
 
     `deadline` is on the monotonic clock; recovery after a crash may need minutes. Raises `ServerFailed` with the end
     of the server's log. The caller holds the lock that keeps others from starting it too.
     """
-    process = None
+    child = None
     while not is_ready(cluster):
-        if process is not None and process.poll() is not None:
-            _assert_transient(cluster, process.returncode)
-            process = None
-        if process is None and running_postmaster(cluster) is None:
+        if child is not None and (code := exit_code(child)) is not None:
+            _assert_transient(cluster, code)
+            child = None
+        if child is None and running_postmaster(cluster) is None:
             _clear_remains(cluster)
-            process = _spawn(cluster)
+            child = _spawn(cluster)
         if time.monotonic() > deadline:
             raise ServerFailed(
                 f"PostgreSQL did not become ready in time; the end of {cluster.log}:\n{log_tail(cluster)}"
             )
         time.sleep(POLL_S)
-    return process
+    return child
+
+
+def exit_code(child: int) -> int | None:
+    """How the server we started ended, None while it lives. Asking keeps it from staying a zombie; ask once."""
+    try:
+        ended, status = os.waitpid(child, os.WNOHANG)
+    except ChildProcessError:  # somebody else has asked
+        return 0
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def stop(cluster: Cluster) -> None:
@@ -87,20 +96,25 @@ def processes_of(data: Path) -> Iterator[int]:
             yield int(entry.name)
 
 
-def _spawn(cluster: Cluster) -> subprocess.Popen[bytes]:
+def _spawn(cluster: Cluster) -> int:
     if cluster.log.exists() and cluster.log.stat().st_size > LARGEST_LOG_BYTES:
         cluster.log.replace(cluster.log.with_suffix(".log.1"))
-    with os.fdopen(os.open(cluster.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
-        # A session of its own: Ctrl-C on the terminal reaches Beamcat, which then stops the server in order.
-        return subprocess.Popen(  # noqa: S603
-            cluster.command("postgres", "-D", str(cluster.data)),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=environment(),
-            cwd=cluster.folder,
-            start_new_session=True,
-        )
+    command = cluster.command("postgres", "-D", str(cluster.data))
+    # Not `subprocess`: the server may outlive this process, for others use it. It gets a session of its own, for
+    # Ctrl-C on the terminal is meant for Beamcat, which then stops the server in order.
+    return os.posix_spawn(
+        command[0],
+        command,
+        environment(),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(cluster.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+        setsigmask=[],
+        setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGPIPE],
+    )
 
 
 def _assert_transient(cluster: Cluster, returncode: int) -> None:
@@ -111,19 +125,23 @@ def _assert_transient(cluster: Cluster, returncode: int) -> None:
 
 
 def _clear_remains(cluster: Cluster) -> None:
-    """End what a killed postmaster left: children busy with a question, and a pid file that names a zombie.
+    """End what a killed postmaster left: children busy with a question, and the files that name it.
 
-    PostgreSQL's children notice the death of their parent only between two steps of work, and it takes a zombie
-    for a living server.
+    PostgreSQL's children notice the death of their parent only between two steps of work, and PostgreSQL takes a
+    zombie, or whoever got the same process id since, for a living server. A server we cannot see, as in another
+    container, still answers on the socket: then nothing is touched.
     """
+    if _answers(cluster):
+        raise ServerFailed(
+            f"a PostgreSQL that is not visible from here, in another container perhaps, uses {cluster.data}"
+        )
     deadline = time.monotonic() + ORPHAN_S
     while orphans := list(processes_of(cluster.data)):
         for pid in orphans:
             _signal(pid, signal.SIGQUIT if time.monotonic() < deadline else signal.SIGKILL)
         time.sleep(POLL_S)
-    lines = _pid_file(cluster)
-    if lines and lines[0].isdigit() and _is_zombie(int(lines[0])):
-        (cluster.data / "postmaster.pid").unlink(missing_ok=True)
+    for file in (cluster.data / "postmaster.pid", cluster.socket.with_name(f"{cluster.socket.name}.lock")):
+        file.unlink(missing_ok=True)
 
 
 def _wait_until_gone(cluster: Cluster, pid: int, patience_s: float) -> bool:
@@ -155,11 +173,13 @@ def _works_in(pid: int, folder: Path) -> bool:
         return False
 
 
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return False
+def _answers(cluster: Cluster) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(os.fsencode(cluster.socket))
+        except OSError:
+            return False
+    return True
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -88,7 +88,7 @@ def datasets_of(visit: Visit, scale: float = 1.0) -> tuple[DemoDataset, ...]:
         raw = _raw(visit, run, energy, visit.first + run * step, step)
         made.append(raw)
         if run <= RUNS_ON_DISK or draw.random() < recipe.processed:
-            made.append(_processed(visit, run, raw))
+            made.append(_processed(visit, run, energy, raw))
     return tuple(made)
 
 
@@ -133,7 +133,7 @@ def _calibration(visit: Visit, energy: float | None, step: timedelta) -> DemoDat
         None,
         visit.first,
         visit.first + step / 2,
-        raw_values(visit.instrument.name, energy, draw),
+        raw_values(visit.instrument.name, energy, visit.subject.field.name, draw),
         _files(planned, visit.first, step / 2, None if visit.place in ON_DISK else draw),
         on_disk=visit.place in ON_DISK,
     )
@@ -156,13 +156,13 @@ def _raw(visit: Visit, run: int, energy: float | None, first: datetime, step: ti
         sample,
         first,
         first + length,
-        raw_values(visit.instrument.name, energy, draw),
+        raw_values(visit.instrument.name, energy, visit.subject.field.name, draw),
         _files(planned, first, length, None if on_disk else draw),
         on_disk=on_disk,
     )
 
 
-def _processed(visit: Visit, run: int, raw: DemoDataset) -> DemoDataset:
+def _processed(visit: Visit, run: int, energy: float | None, raw: DemoDataset) -> DemoDataset:
     recipe, draw = RECIPES[visit.instrument.name], visit.dice("processed", run)
     name = f"{raw.name}_{recipe.suffix}"
     length = min(timedelta(minutes=draw.randint(3, 90)), (visit.last - raw.last) / 2)
@@ -176,7 +176,7 @@ def _processed(visit: Visit, run: int, raw: DemoDataset) -> DemoDataset:
         raw.sample,
         raw.last,
         raw.last + length,
-        {"software": program} | result_values(visit.instrument.name, draw),
+        {"software": program} | result_values(visit.instrument.name, energy, draw),
         _files(planned, raw.last, length, None if raw.on_disk else draw),
         source=raw.name,
         on_disk=raw.on_disk,

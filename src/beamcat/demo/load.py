@@ -29,8 +29,6 @@ from beamcat.demo.vocabulary import LOADER
 
 OBJECTS_PER_CALL = 2500
 """Objects, nested ones counted, that one call creates."""
-
-
 DATASETS_PER_QUESTION = 200
 """Datasets whose sources are asked for at a time."""
 

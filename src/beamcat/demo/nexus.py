@@ -36,7 +36,7 @@ def write_nexus(path: Path, dataset: DemoDataset, file: DemoFile, rng: np.random
             case Content.TOMOGRAPHY:
                 _tomography(entry, dataset, rng)
             case Content.ABSORPTION:
-                _absorption(entry, rng)
+                _absorption(entry, dataset, rng)
             case Content.SCATTERING:
                 _scattering(entry, dataset, rng)
             case Content.PATTERNS:
@@ -116,10 +116,12 @@ def _tomography(entry: h5py.Group, dataset: DemoDataset, rng: np.random.Generato
     _link(data, "rotation_angle", sample["rotation_angle"])
 
 
-def _absorption(entry: h5py.Group, rng: np.random.Generator) -> None:
-    """NXxas: fluorescence around an edge at 7112 eV."""
+def _absorption(entry: h5py.Group, dataset: DemoDataset, rng: np.random.Generator) -> None:
+    """NXxas: fluorescence around the edge of the dataset."""
     entry["definition"] = "NXxas"
-    energy, intensity, fluorescence = absorption_spectrum(rng, 7112.0, 420)
+    edge = dataset.values["energy"]
+    assert isinstance(edge, float)
+    energy, intensity, fluorescence = absorption_spectrum(rng, 1000 * edge, 420)
     instrument = entry["instrument"]
     monochromator = instrument["monochromator"]
     _value(monochromator, "energy", energy, "eV")

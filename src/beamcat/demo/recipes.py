@@ -10,6 +10,9 @@ from random import Random
 HC = 12.398419843
 """Planck constant times speed of light, in keV Å."""
 
+EDGES = {6.54: "Mn", 7.11: "Fe", 8.33: "Ni", 8.98: "Cu"}
+"""K edges measured, energy in keV."""
+
 Values = dict[str, "float | str | tuple[float, float, float]"]
 """Parameters by name: a number, text, or mean, lowest and highest."""
 
@@ -66,13 +69,18 @@ class Recipe:
     result: Lister
 
 
-def raw_values(instrument: str, energy: float | None, draw: Random) -> Values:
-    """Parameters of a raw dataset; `energy` in keV where the beam is of photons."""
+def raw_values(instrument: str, energy: float | None, field: str, draw: Random) -> Values:
+    """Parameters of a raw dataset of a field of science; `energy` in keV where the beam is of photons."""
     values: Values = {} if energy is None else _beam(energy, draw)
-    return values | _OWN_VALUES[instrument](draw)
+    values |= _OWN_VALUES[instrument](draw)
+    if field != "Energy storage":
+        values.pop("cell_voltage", None)
+    if energy in EDGES and instrument == "ML19":
+        values |= {"absorption_edge": "K", "absorbing_element": EDGES[energy]}
+    return values
 
 
-def result_values(instrument: str, draw: Random) -> Values:
+def result_values(instrument: str, energy: float | None, draw: Random) -> Values:
     """Parameters that processing adds."""
     match instrument:
         case "ML02":
@@ -89,8 +97,8 @@ def result_values(instrument: str, draw: Random) -> Values:
             return {"voxel_size": draw.choice((0.325, 0.65, 1.6, 3.25))}
         case "ML14":
             return {"radius_of_gyration": round(draw.uniform(1.4, 24), 2)}
-        case "ML19":
-            return {"edge_position": round(draw.uniform(6540, 8990), 1)}
+        case "ML19" if energy is not None:
+            return {"edge_position": round(1000 * energy + draw.uniform(-1, 6), 1)}
         case _:
             return {"q_max": round(draw.uniform(1.8, 4.5), 2)}
 
@@ -157,8 +165,6 @@ def _ml14(draw: Random) -> Values:
 
 def _ml19(draw: Random) -> Values:
     return _frames(draw.choice((420, 680)), draw.choice((0.5, 1.0)), "SDD-7") | {
-        "absorption_edge": "K",
-        "absorbing_element": draw.choice(("Mn", "Fe", "Co", "Ni", "Cu")),
         "temperature": draw.choice((20.0, 295.0, 573.0)),
     }
 

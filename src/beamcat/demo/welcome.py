@@ -10,7 +10,7 @@ ACCOUNT_NOTES = (
     ("db/pi", "principal investigator of six"),
     ("db/staff", "instrument scientist of ML07 and ML14"),
     ("db/curator", "reads all, cares for publications"),
-    ("anon/anon", "without an account: open data"),
+    ("anon", "without an account or password: open data"),
 )
 
 

@@ -10,14 +10,14 @@ from beamcat.model import Attribute, Entity, Member, ToMany, ToOne, icat_entity
 from beamcat.query.condition_sql import Conditions, where_sql
 from beamcat.query.include_sql import compile_includes, foreign_keys
 from beamcat.query.plan import GetPlan, IncludePlan, Part, Plan, entity_columns
-from beamcat.query.predicates import readable_condition, readable_reference
+from beamcat.query.predicates import readable_alternatives, readable_condition, readable_reference
 from beamcat.query.result import Column
 from beamcat.query.rights import Extent, Readable, Rights
 from beamcat.query.rule_shapes import paths_in, rewritten
 from beamcat.query.scope import Scope, Table, target_of
 from beamcat.query.sql import CallerValue, Parameters, Statement
 from beamcat.query.tree import Aggregate, Expression, Get, Limit, OrderBy, Path, Query
-from beamcat.query.typed import Typed
+from beamcat.query.typed import LONGEST, Typed
 from beamcat.query.value_sql import field_of
 
 
@@ -96,11 +96,14 @@ class _Search:
             # E.6: only COUNT over one path has an answer then, that there is nothing
             return Plan(None, columns, parts, ())
         order = self._order(sql_columns, checked)
-        conditions += self._read_conditions(checked)
-        sql = (
-            f"SELECT {'DISTINCT ' if query.distinct else ''}{', '.join(sql_columns)}"
-            f"{self.scope.from_sql}{where_sql([*self.scope.links, *conditions])}{tail}{order}{self._limit(query.limit)}"
-        )
+        arms = self._arms(checked)
+        if arms:
+            sql = self._page(sql_columns, conditions, arms, order)
+        else:
+            where_clause = where_sql([*conditions, *self._read_conditions(checked)])
+            distinct = "DISTINCT " if query.distinct else ""
+            sql = f"SELECT {distinct}{', '.join(sql_columns)}{self.scope.from_sql}{where_clause}{tail}"
+            sql += _order_by(order) + self._limit(query.limit)
         return Plan(self.parameters.statement(sql), columns, parts, includes)
 
     # -- SELECT ------------------------------------------------------------------------------------
@@ -206,6 +209,44 @@ class _Search:
             if condition is not None:
                 yield condition
 
+    def _arms(self, checked: list[_Checked]) -> list[str]:
+        """The two sides of the caller's rights when a sorted page is asked for; empty when one statement will do.
+
+        PostgreSQL cannot use an index for "mine, or public". So the page is put together from the first rows of what is
+        the caller's and the first rows of the rest, each found in its own best way.
+        """
+        query = self.query
+        paged = query.limit is not None and query.limit.count is not None and query.order_by
+        if not paged or query.distinct or self._grouped or len(checked) != 1 or checked[0].table is None:
+            return []
+        table = checked[0].table
+        alternatives = readable_alternatives(table, self.rights.readable(table.entity), self.scope)
+        if alternatives is None or len(alternatives) < 2:
+            return []
+        return [alternatives[0], f"({' OR '.join(alternatives[1:])})"]
+
+    def _page(
+        self, sql_columns: list[str], conditions: list[str], arms: list[str], order: list[tuple[str, bool]]
+    ) -> str:
+        """The page of a sorted list whose rows satisfy one of `arms`. No row is in both sides."""
+        limit = self.query.limit
+        assert limit is not None and limit.count is not None
+        reach = self.parameters.bind(min(limit.offset + limit.count, LONGEST - 1), "bigint")
+        cells = [*sql_columns, *(column for column, _ in order)]
+        names = [f"c{number}" for number in range(len(cells))]
+        sorted_by = [(name, ascending) for name, (_, ascending) in zip(names[len(sql_columns) :], order, strict=True)]
+        sides = []
+        for number, arm in enumerate(arms):
+            seen = [f"({earlier}) IS NOT TRUE" for earlier in arms[:number]]
+            where_clause = where_sql([*conditions, arm, *seen])
+            sides.append(
+                f"(SELECT {', '.join(cells)}{self.scope.from_sql}{where_clause}{_order_by(order)} LIMIT {reach})"
+            )
+        return (
+            f"SELECT {', '.join(names[: len(sql_columns)])} FROM ({' UNION ALL '.join(sides)})"
+            f" AS page({', '.join(names)}){_order_by(sorted_by)}{self._limit(limit)}"
+        )
+
     # -- the rest ----------------------------------------------------------------------------------
 
     @property
@@ -230,8 +271,8 @@ class _Search:
         clause = f" GROUP BY {', '.join(grouped)}" if grouped else ""
         return clause + ("" if self.query.having is None else f" HAVING {having.compile(self.query.having)}")
 
-    def _order(self, sql_columns: list[str], checked: list[_Checked]) -> str:
-        """ORDER BY as asked, made total by ids so that pages neither overlap nor leave gaps.
+    def _order(self, sql_columns: list[str], checked: list[_Checked]) -> list[tuple[str, bool]]:
+        """The sort keys, and whether they ascend; made total by ids, so that pages neither overlap nor leave gaps.
 
         With DISTINCT the sort keys are selected too, at the end, where nobody looks for them.
         """
@@ -249,7 +290,7 @@ class _Search:
         first: dict[str, bool] = {}
         for column, upward in keys:
             first.setdefault(column, upward)
-        return f" ORDER BY {', '.join(_directed(*key) for key in first.items())}" if first else ""
+        return list(first.items())
 
     def _sort_key(self, order: OrderBy) -> tuple[str, bool]:
         typed: Typed = Conditions(self.scope, "ORDER BY").values.compile(order.expression)
@@ -275,8 +316,9 @@ def _position(column: str, sql_columns: list[str]) -> int:
     return sql_columns.index(column) + 1
 
 
-def _directed(column: str, ascending: bool) -> str:
-    return column if ascending else f"{column} DESC"
+def _order_by(keys: list[tuple[str, bool]]) -> str:
+    directed = [column if ascending else f"{column} DESC" for column, ascending in keys]
+    return f" ORDER BY {', '.join(directed)}" if directed else ""
 
 
 def _counts(select: tuple[Expression, ...]) -> bool:

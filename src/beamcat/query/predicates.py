@@ -22,11 +22,20 @@ def readable_condition(table: Table, readable: Readable, scope: Scope) -> str | 
 
     Inner joins that `scope` has already are used again.
     """
+    alternatives = readable_alternatives(table, readable, scope)
+    return None if alternatives is None else _or(alternatives)
+
+
+def readable_alternatives(table: Table, readable: Readable, scope: Scope) -> list[str] | None:
+    """The conditions of which one must hold for the row of `table` to be readable; None when there is nothing to check.
+
+    The one that `investigation_reader` answers comes first.
+    """
     if readable is Extent.EVERYTHING:
         return None
     if isinstance(readable, Extent):
-        return "false"
-    return _any_of(table, [rooted(rule) for rule in readable], scope)
+        return ["false"]
+    return _alternatives(table, [rooted(rule) for rule in readable], scope)
 
 
 def readable_reference(foreign_key: str, entity: Entity, readable: Readable, scope: Scope) -> str | None:
@@ -39,6 +48,10 @@ def readable_reference(foreign_key: str, entity: Entity, readable: Readable, sco
 
 
 def _any_of(table: Table, rules: Sequence[RuleQuery], scope: Scope) -> str:
+    return _or(_alternatives(table, rules, scope))
+
+
+def _alternatives(table: Table, rules: Sequence[RuleQuery], scope: Scope) -> list[str]:
     usual: list[str] = []
     near: list[RuleQuery] = []
     far: dict[str, tuple[ToOne, list[RuleQuery]]] = {}
@@ -59,7 +72,7 @@ def _any_of(table: Table, rules: Sequence[RuleQuery], scope: Scope) -> str:
             conditions.append(_any_of(joined, shorter, scope))
         else:
             conditions.append(_far_end(table.column(relation), target_of(relation), shorter, scope.parameters))
-    return _or(conditions)
+    return list(dict.fromkeys(conditions))
 
 
 def _far_end(foreign_key: str, entity: Entity, rules: Sequence[RuleQuery], parameters: Parameters) -> str:
@@ -107,5 +120,4 @@ def _and(conditions: list[str]) -> str:
 
 
 def _or(conditions: list[str]) -> str:
-    unique = list(dict.fromkeys(conditions))
-    return unique[0] if len(unique) == 1 else f"({' OR '.join(unique)})"
+    return conditions[0] if len(conditions) == 1 else f"({' OR '.join(conditions)})"
