@@ -19,7 +19,13 @@ from beamcat.database.embedded import EmbeddedPostgres
 from beamcat.database.pool import Database
 from beamcat.database.schema import initialise
 
-FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB", "max_connections": "100", "deadlock_timeout": "100ms"}
+FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+    "max_connections": "100",
+    "deadlock_timeout": "100ms",
+}
 """Tests lose nothing when the machine loses power."""
 
 UNDERTAKER = """

@@ -23,7 +23,8 @@ from beamcat.config import Settings, load_settings
 from beamcat.database import schema
 from beamcat.database.pool import Database
 from beamcat.demo.load import load_demo
-from beamcat.demo.settings import PASSWORD, ROOT, demo_accounts, demo_settings
+from beamcat.demo.settings import demo_accounts, demo_settings
+from beamcat.demo.welcome import welcome
 from beamcat.errors import AlreadyExists, BeamcatError, Unavailable
 from beamcat.observability import logs
 from beamcat.serve.databases import database_url, running_database
@@ -32,27 +33,6 @@ from beamcat.serve.supervisor import serve as run_server
 ICAT_VERSION = "6.2.0"
 
 T = TypeVar("T")
-
-INTRODUCTION = """
-Accounts, all with the password {password}:
-  {root}  administrator: sees and may do everything
-  db/visitor   a scientist on three investigations
-  db/pi        principal investigator of some
-  db/staff     an instrument scientist
-  db/curator   looks after publications and metadata
-  anon         anybody, without a password: what is open to all
-
-Three things to try:
-  1. Sign in as db/visitor; the answer is a session id
-     curl -s {url}/icat/session --data-urlencode \\
-       'json={{"plugin":"db","credentials":[{{"username":"visitor"}},{{"password":"{password}"}}]}}'
-  2. Ask which investigations that is allowed to see
-     curl -s -G {url}/icat/entityManager --data-urlencode 'sessionId=ID' --data-urlencode \\
-       'query=SELECT i FROM Investigation i INCLUDE i.investigationInstruments ii, ii.instrument'
-  3. Open {url}/ in a browser
-
-Ctrl-C stops it; the next start finds everything as it was."""
-"""What `beamcat demo` prints once it serves."""
 
 app = typer.Typer(
     help="Catalogue, data service and portal of a research facility, in one program.",
@@ -145,8 +125,8 @@ def demo(
         loaded = await load_demo(url, settings.home, Console(stderr=True))
         if loaded.objects:
             print(f"Loaded {loaded.objects:,} objects in {loaded.seconds:.0f} s", flush=True)
-        await _announce(url)
-        print(_introduction(url), flush=True)
+        print(welcome(url), flush=True)
+        print("Ctrl-C stops it; the next start finds everything as it was.", flush=True)
 
     asyncio.run(run_server(settings, load_and_announce))
 
@@ -288,10 +268,6 @@ async def _make_demo_accounts(database: Database) -> None:
 
 async def _announce(url: str) -> None:
     print(f"Beamcat is ready at {url}", flush=True)
-
-
-def _introduction(url: str) -> str:
-    return INTRODUCTION.format(url=url, password=PASSWORD, root=ROOT)
 
 
 def _new_password() -> str:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,11 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.conformance.client import Session, sign_in
+from tests.running import Beamcat
 
 PASSWORD = "not a secret"
 USERS = ("root", "ann", "bob", "cleo")
-START_TIMEOUT_S = 120.0
-STOP_TIMEOUT_S = 60.0
 RULES_SETTLE_S = 1.1
 """A changed rule is in force at the latest a second after its commit."""
 
@@ -51,49 +46,13 @@ class Running:
     log: Path
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"beamcat serve ended with {process.returncode}:\n{log.read_text()[-4000:]}")
-        try:
-            if httpx.get(f"{url}/readyz", timeout=5).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    process.kill()
-    pytest.fail(f"beamcat serve was not ready after {START_TIMEOUT_S} s:\n{log.read_text()[-4000:]}")
-
-
 @pytest.fixture(scope="session")
 def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """`beamcat serve` on an embedded database of its own. It has to stop cleanly on SIGTERM."""
-    folder = tmp_path_factory.mktemp("server")
-    config, log, port = folder / "beamcat.toml", folder / "server.log", free_port()
-    config.write_text(SETTINGS)
-    beamcat = str(Path(sys.executable).with_name("beamcat"))
-    command = [beamcat, "serve", "--config", str(config), "--home", str(folder / "home"), "--port", str(port)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{port}"
-    wait_until_ready(url, process, log)
-    yield Running(url, log)
-    process.send_signal(signal.SIGTERM)
-    try:
-        code = process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        pytest.fail(f"beamcat serve did not stop on SIGTERM:\n{log.read_text()[-4000:]}")
-    assert code == 0, log.read_text()[-4000:]
-    assert "unforeseen" not in log.read_text()
+    beamcat = Beamcat(tmp_path_factory.mktemp("server") / "home", "--port", "0", config=SETTINGS)
+    yield Running(beamcat.url, beamcat.log)
+    assert beamcat.stop() == 0, beamcat.log.read_text()[-4000:]
+    assert "unforeseen" not in beamcat.log.read_text()
 
 
 @pytest.fixture(scope="session")

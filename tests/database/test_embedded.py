@@ -96,13 +96,10 @@ def test_a_new_home_gets_a_server_that_keeps_rows_and_stops_without_a_trace(tmp_
         assert time.monotonic() - begin < 30
         with psycopg.connect(server.url) as conn:
             conn.execute("CREATE TABLE kept AS SELECT 7 AS number")
-            settings = {
-                name: value
-                for name, value in conn.execute(
-                    "SELECT name, setting FROM pg_settings WHERE name IN"
-                    " ('data_checksums', 'fsync', 'jit', 'listen_addresses', 'TimeZone', 'server_encoding')"
-                )
-            }
+            chosen = ("data_checksums", "fsync", "jit", "listen_addresses", "TimeZone", "server_encoding")
+            settings = dict(
+                conn.execute("SELECT name, setting FROM pg_settings WHERE name = ANY (%s)", (list(chosen),)).fetchall()
+            )
             assert settings == {
                 "data_checksums": "on",
                 "fsync": "on",

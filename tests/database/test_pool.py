@@ -212,3 +212,18 @@ async def _number(database: Database) -> list[Any]:
 
 def _postmaster(server: EmbeddedPostgres) -> int:
     return int((server.cluster.data / "postmaster.pid").read_text().splitlines()[0])
+
+
+async def test_a_connection_lost_while_it_commits_says_that_the_outcome_is_unknown(database: Database) -> None:
+    async with database.connection() as conn:
+        await conn.execute(
+            """CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$
+               BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END $$"""
+        )
+        await conn.execute(
+            "CREATE CONSTRAINT TRIGGER dies AFTER INSERT ON facility DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION die()"
+        )
+    with pytest.raises(Unavailable, match="look whether it is there"):
+        async with database.transaction() as conn:
+            await add(conn, "facility", name="perhaps")

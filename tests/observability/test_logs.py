@@ -87,6 +87,22 @@ def test_text_is_for_people(stream: io.StringIO) -> None:
     assert not stream.getvalue().startswith("{")
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_fault_is_written_without_the_variables_it_met(stream: io.StringIO, form: Any) -> None:
+    logs.configure(LoggingSettings(format=form), stream)
+
+    def login(password: str) -> None:
+        raise ValueError("no such table")
+
+    for log in (logs.logger(), logging.getLogger("beamcat")):
+        try:
+            login("".join(["open", "sesame"]))
+        except ValueError as error:
+            log.error("fault", exc_info=error)
+    assert stream.getvalue().count("ValueError: no such table") == 2
+    assert "opensesame" not in stream.getvalue()
+
+
 @pytest.mark.parametrize("offered", ["a1b2", SESSION, "trace:1/2=x", "x" * 128])
 def test_a_sane_request_id_is_kept(offered: str) -> None:
     assert request_id(offered) == offered

@@ -84,7 +84,8 @@ class QueryWriter:
         include = ""
         if self.chance(0.4):
             include = f" INCLUDE {self.include(Variable(path, entity)) if self.chance(0.8) else 1}"
-        limit = f" LIMIT {self.rng.randrange(4)}, {self.rng.choice(('*', 0, 1, 3, 50))}" if self.chance(0.3) else ""
+        limited = self.chance(0.5 if order else 0.2)
+        limit = f" LIMIT {self.rng.randrange(4)}, {self.rng.choice(('*', 0, 1, 3, 50))}" if limited else ""
         tail = f"{limit}{include}" if self.chance(0.5) else f"{include}{limit}"
         return f"SELECT {distinct}{path} FROM {rest}{order}{tail}"
 
@@ -472,13 +473,26 @@ class QueryWriter:
         path, entity = self.rng.choice(starts)
         if not entity.to_many:
             return f"{path}.id > 2"
-        relation = self.rng.choice(entity.to_many)
-        many = f"{path}.{relation.name}"
-        members = [v.name for v in variables if v.entity.name == relation.target]
-        members += [f"{v.name}.{r.name}" for v in variables for r in v.entity.to_one if r.target == relation.target]
-        if members and self.chance(0.6):
-            words = self.rng.choice(("MEMBER OF", "MEMBER", "NOT MEMBER OF"))
-            return f"{self.rng.choice(members)} {words} {many}"
+        if self.chance(0.5):
+            members = [
+                (f"{v.name}.{r.name}", f"{start}.{many.name}")
+                for start, owner in starts
+                for many in owner.to_many
+                for v in variables
+                for r in v.entity.to_one
+                if r.target == many.target
+            ]
+            members += [
+                (v.name, f"{start}.{many.name}")
+                for start, owner in starts
+                for many in owner.to_many
+                for v in variables
+                if v.entity.name == many.target
+            ]
+            if members:
+                member, of = self.rng.choice(members)
+                return f"{member} {self.rng.choice(('MEMBER OF', 'MEMBER', 'NOT MEMBER OF'))} {of}"
+        many = f"{path}.{self.rng.choice(entity.to_many).name}"
         if self.chance(0.4):
             return f"SIZE({many}) {self.rng.choice(COMPARISONS)} {self.rng.randint(0, 3)}"
         return f"{many} IS {self.rng.choice(('', 'NOT '))}EMPTY"

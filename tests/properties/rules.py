@@ -159,7 +159,9 @@ class RuleWriter(QueryWriter):
             to_user = f"{user.name}.name"
         selected = self.rng.choice((variables[-1], variables[-1], self.rng.choice(variables)))
         where = f"{to_user} = :user"
-        return f"SELECT {selected.name} FROM {text} WHERE {self._and_more(where, variables) if self.chance(0.2) else where}"
+        if self.chance(0.2):
+            where = self._and_more(where, variables)
+        return f"SELECT {selected.name} FROM {text} WHERE {where}"
 
     def without_relation(self) -> str:
         """Conditions that hold for objects without some relation, written so that nothing joins it."""

@@ -36,6 +36,9 @@ RECONNECT_S = 0.5
 """How long the pool tries before it starts counting anew; psycopg's own pause between two tries doubles."""
 PREPARE_AFTER = 2
 """Executions of a statement on one connection before it is prepared."""
+FIRST_WITH_SELF_JOIN_ELIMINATION = 180000
+"""The PostgreSQL that began to merge joins of a table with itself. It loses conditions on the way: in 18.6,
+`a.id = (SELECT max(c.id) ... WHERE c.id = -b.id)` on a merged `a` holds for every row."""
 PREPARED_STATEMENTS = 500
 """Prepared statements kept per connection."""
 MOST_TRIES = 5
@@ -208,6 +211,8 @@ async def _configure(conn: Connection) -> None:
     conn.prepared_max = PREPARED_STATEMENTS
     # As an int a moment costs a fifth of a datetime, and most answers only print it: `instants` converts.
     conn.adapters.register_loader("timestamptz", Int8BinaryLoader)
+    if conn.info.server_version >= FIRST_WITH_SELF_JOIN_ELIMINATION:
+        await conn.execute("SET enable_self_join_elimination = off")
 
 
 def _has_died(conn: Connection) -> bool:

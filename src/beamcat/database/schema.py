@@ -17,7 +17,7 @@ from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 
 from beamcat.config import DatabaseSettings
-from beamcat.errors import BeamcatError, ErrorKind, Unavailable, ValidationFailed
+from beamcat.errors import BeamcatError, ErrorKind, InternalError, Unavailable, ValidationFailed
 
 OLDEST_SERVER = 150000
 """PostgreSQL 15, in the form of `server_version_num`."""
@@ -115,5 +115,7 @@ def _schema_connection(url: str, *, alone: bool = True) -> Iterator[Connection]:
             connection.commit()
     except (psycopg.OperationalError, OperationalError) as error:
         raise Unavailable(f"the database is away: {error}") from error
+    except psycopg.Error as error:
+        raise InternalError(f"the schema could not be changed, nothing was: {error}") from error
     finally:
         engine.dispose()

@@ -52,7 +52,8 @@ def configure(settings: LoggingSettings, stream: TextIO | None = None) -> None:
     ]
     as_text = settings.format == "text" or (settings.format == "auto" and target.isatty())
     renderer: Processor = (
-        structlog.dev.ConsoleRenderer(colors=target.isatty())
+        # Other formatters show the variables of every frame, passwords included.
+        structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback)
         if as_text
         else structlog.processors.JSONRenderer(serializer=_json)
     )

@@ -130,7 +130,8 @@ class Conditions:
         operand = self.values.reference(condition.operand)
         members, table = self.values.members(condition.path)
         one, two = align(operand, Typed(table.id, None, table.entity), self.parameters)
-        return f"({_not(condition.negated)}EXISTS (SELECT 1 {members} AND {two.sql} = {one.sql}))"
+        # IN, not EXISTS: a null is neither a member nor no member of a collection that has members
+        return f"({one.sql} {_not(condition.negated)}IN (SELECT {two.sql} {members}))"
 
     # -- subqueries --------------------------------------------------------------------------------
 

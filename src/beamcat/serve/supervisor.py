@@ -20,6 +20,8 @@ from typing import Any
 import httpx
 
 from beamcat.config import Settings
+from beamcat.database.file_counts import maintain_file_counts
+from beamcat.database.pool import Database
 from beamcat.database.schema import assert_current, current_version, initialise
 from beamcat.observability.logs import logger
 from beamcat.observability.metrics import DIRECTORY_VARIABLE, prepare_directory
@@ -79,9 +81,11 @@ async def database(settings: Settings) -> AsyncIterator[Settings]:
         url = database_url(opened)
         if embedded is None:
             await asyncio.to_thread(_fill_if_empty, url, settings)
+            await _keep_file_counts(url, settings)
             yield opened
             return
         await asyncio.to_thread(initialise, url, settings.database)
+        await _keep_file_counts(url, settings)
         watch = asyncio.create_task(embedded.watch())
         try:
             yield opened
@@ -95,6 +99,11 @@ def _fill_if_empty(url: str, settings: Settings) -> None:
     if current_version(url) is None:
         initialise(url, settings.database)
     assert_current(url)
+
+
+async def _keep_file_counts(url: str, settings: Settings) -> None:
+    async with Database(url, settings.database) as database:
+        await maintain_file_counts(database, settings.database.maintain_file_counts)
 
 
 class Workers:

@@ -4,6 +4,14 @@
 -- is asked by a trigger after the datasets were locked by the one that counts (triggers run in the order of their
 -- names), so that two transactions cannot both find it free.
 
+-- Asks the table of tables, for to_regclass() may remember that there was none before another transaction made it.
+CREATE FUNCTION has_datafile_partition(number bigint) RETURNS boolean LANGUAGE sql SET search_path FROM CURRENT AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_class p JOIN pg_class t ON t.relnamespace = p.relnamespace
+         WHERE t.oid = 'datafile'::regclass AND p.relname = 'datafile_parameter_p' || number
+    )
+$$;
+
 -- Makes the partitions up to the one of the datafile `highest`, and the next. Does nothing for plain tables.
 CREATE FUNCTION ensure_datafile_partitions(highest bigint) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -16,11 +24,11 @@ BEGIN
         RETURN;
     END IF;
     partition := highest / rows + 1;
-    IF to_regclass(format('datafile_parameter_p%s', partition)) IS NOT NULL THEN
+    IF has_datafile_partition(partition) THEN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock('datafile'::regclass::oid::bigint);
-    WHILE partition >= 0 AND to_regclass(format('datafile_parameter_p%s', partition)) IS NULL LOOP
+    WHILE partition >= 0 AND NOT has_datafile_partition(partition) LOOP
         first := partition * rows;
         EXECUTE format('CREATE TABLE datafile_p%s (LIKE datafile INCLUDING DEFAULTS INCLUDING CONSTRAINTS, '
                        'CONSTRAINT datafile_p%1$s_pkey PRIMARY KEY (id), '

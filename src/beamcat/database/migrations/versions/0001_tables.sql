@@ -303,7 +303,7 @@ CREATE TABLE "dataset" (
     CONSTRAINT "dataset_doi_length" CHECK (char_length("doi") <= 255),
     CONSTRAINT "dataset_location_length" CHECK (char_length("location") <= 511),
     CONSTRAINT "dataset_name_length" CHECK (char_length("name") <= 255)
-);
+) WITH (fillfactor = 85);
 
 ALTER SEQUENCE "dataset_id_seq" OWNED BY "dataset".id;
 
@@ -537,7 +537,7 @@ CREATE TABLE "investigation" (
     CONSTRAINT "investigation_summary_length" CHECK (char_length("summary") <= 4000),
     CONSTRAINT "investigation_title_length" CHECK (char_length("title") <= 255),
     CONSTRAINT "investigation_visit_id_length" CHECK (char_length("visit_id") <= 255)
-);
+) WITH (fillfactor = 85);
 
 ALTER SEQUENCE "investigation_id_seq" OWNED BY "investigation".id;
 
