@@ -6,8 +6,9 @@ import random
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import httpx
 from tests.conformance.client import IcatError, Session, sign_in
@@ -100,7 +101,8 @@ class Writer(threading.Thread):
         for name, dataset in self._chosen(1).items():
             identifier = self._find("Dataset", [name])[name]
             files = self._new_files(self._random.randint(20, 150), with_parameters=False)
-            self._write("files", *self._more_files(name, dataset, identifier, files), len(files))
+            grown = replace(dataset, files={**dataset.files, **files})
+            self._write("files", {name: grown}, self._elements(identifier, files), len(files))
 
     def _write_a_mixture(self) -> None:
         """One call: a new dataset, a changed one, one that moves, changed files and new ones."""
@@ -113,7 +115,6 @@ class Writer(threading.Thread):
         described = replace(described, description=self._text())
         moved = replace(moved, investigation=self._investigation())
         files = self._new_files(self._random.randint(5, 30), with_parameters=True)
-        after, elements = self._more_files(growing, grown, ids[growing], files)
         resized = self._random.sample(sorted(grown.files), min(len(grown.files), 10))
         now = {file: replace(grown.files[file], size=self._size(), description=self._text()) for file in resized}
         file_ids = self._files_of(ids[growing], resized)
@@ -128,7 +129,7 @@ class Writer(threading.Thread):
             },
             [
                 {"Dataset": {"id": ids[changed], "description": described.description}},
-                *elements,
+                *self._elements(ids[growing], files),
                 dataset_json(self._facility, name, dataset),
                 *(
                     {"Datafile": {"id": file_ids[file], "fileSize": it.size, "description": it.description}}
@@ -138,7 +139,6 @@ class Writer(threading.Thread):
             ],
             dataset.objects() + sum(1 + len(file.parameters) for file in files.values()),
         )
-        assert growing in after
 
     def _delete_files(self) -> None:
         for name, dataset in self._chosen(1).items():
@@ -168,13 +168,11 @@ class Writer(threading.Thread):
         chosen = self._random.sample(there, min(len(there), 3))
         if chosen:
             left, right = LINKS[entity]
-            rows = self._ask(f"SELECT x.id, x.{left}.name, x.{right}.name FROM {entity} x")
-            ids = {f"{entity} {left} {right}": identifier for identifier, left, right in rows}
+            rows = self._ask(f"SELECT x.{left}.name, x.{right}.name, x.id FROM {entity} x")
+            ids = self._all_of(chosen, [(f"{entity} {user} {other}", identifier) for user, other, identifier in rows])
             self._delete("delete links", dict.fromkeys(chosen), entity, [ids[key] for key in chosen])
 
-    def _write(
-        self, kind: str, after: Mapping[str, Thing | None], elements: Sequence[Json], objects: int
-    ) -> None:
+    def _write(self, kind: str, after: Mapping[str, Thing | None], elements: Sequence[Json], objects: int) -> None:
         names = [e["Dataset"]["name"] for e in elements if "name" in e.get("Dataset", {})]
         created = [e for e in elements if "id" not in next(iter(e.values()))]
 
@@ -208,22 +206,22 @@ class Writer(threading.Thread):
             self._ledger.leave_open(number)
             raise
         except IcatError as error:
-            if error.status in {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.FORBIDDEN} and PERHAPS not in error.message:
+            if (
+                error.status in {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.FORBIDDEN}
+                and PERHAPS not in error.message
+            ):
                 self._ledger.refuse(number)
             else:
                 self._ledger.leave_open(number)
             raise
         self._ledger.acknowledge(number, ids)
 
-    def _more_files(
-        self, name: str, dataset: Dataset, identifier: int, files: Mapping[str, File]
-    ) -> tuple[dict[str, Thing | None], list[Json]]:
-        """The dataset with more files, and the elements that bring them."""
-        elements = [
-            {"Datafile": {**file_json(self._facility, file, it), "dataset": {"id": identifier}}}
-            for file, it in files.items()
+    def _elements(self, dataset: int, files: Mapping[str, File]) -> list[Json]:
+        """What creates the files in a dataset that is there."""
+        return [
+            {"Datafile": {**file_json(self._facility, name, file), "dataset": {"id": dataset}}}
+            for name, file in files.items()
         ]
-        return {name: replace(dataset, files={**dataset.files, **files})}, elements
 
     def _chosen(self, count: int) -> dict[str, Dataset]:
         """Some of its own datasets that are there for certain."""
@@ -244,15 +242,16 @@ class Writer(threading.Thread):
         rows = self._ask(f"SELECT x.name, x.id FROM Datafile x WHERE x.dataset.id = {dataset}")
         return self._all_of(names, [row for row in rows if row[0] in names])
 
-    def _all_of(self, names: Sequence[str], rows: Sequence[tuple[str, int]]) -> dict[str, int]:
+    @staticmethod
+    def _all_of(names: Sequence[str], rows: Iterable[tuple[str, int]]) -> dict[str, int]:
         ids = dict(rows)
         if missing := set(names) - ids.keys():
             raise AssertionError(f"acknowledged, but not there: {sorted(missing)[:5]}")
         return ids
 
-    def _ask(self, query: str) -> list[tuple[str, int]]:
+    def _ask(self, query: str) -> list[Any]:
         assert self._session is not None
-        rows: list[tuple[str, int]] = self._session.search(query)
+        rows: list[Any] = self._session.search(query)
         return rows
 
     def _wait_until_ready(self) -> None:

@@ -80,6 +80,7 @@ class Ledger:
     """Objects created by acknowledged calls."""
     violations: list[str] = field(default_factory=list)
     """What must not be."""
+    _changed: set[str] = field(default_factory=set)
     _open: dict[int, Call] = field(default_factory=dict)
     _touched: set[str] = field(default_factory=set)
     _numbers: int = 0
@@ -93,6 +94,7 @@ class Ledger:
             changes = {key: (self.known.get(key), thing) for key, thing in after.items()}
             self._open[self._numbers] = Call(kind, changes, objects)
             self._touched |= changes.keys()
+            self._changed |= changes.keys()
             return self._numbers
 
     def acknowledge(self, number: int, ids: Mapping[str, int]) -> None:
@@ -130,6 +132,12 @@ class Ledger:
         """The calls of which it is not known whether they took place."""
         with self._lock:
             return dict(self._open)
+
+    def take_changed(self) -> set[str]:
+        """What calls were to change since this was asked last."""
+        with self._lock:
+            changed, self._changed = self._changed, set()
+            return changed
 
     def free(self, keys: Iterable[str]) -> list[str]:
         """Those of the keys that are there for certain, and that no open call touches."""
