@@ -16,9 +16,9 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
-from tests.running import Beamcat, eventually, is_gone
 
 from beamcat.serve.listening import CannotServe, listen, url_of
+from tests.running import Beamcat, eventually, is_gone
 
 SECRET = "a-secret-nobody-may-see"
 SETTINGS = f"""

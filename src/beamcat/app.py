@@ -12,11 +12,13 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NoReturn
 
 import psycopg
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Match, NoMatchFound, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from beamcat import __version__
 from beamcat.access.authenticators import build_authenticators
@@ -75,6 +77,30 @@ class Opened:
         return () if self.core is None else await self.core.sessions.counts()
 
 
+class Below(BaseRoute):
+    """Every path at or below a prefix, whatever characters it holds: Starlette's `Mount` knows no line breaks."""
+
+    def __init__(self, prefix: str, app: ASGIApp) -> None:
+        self.prefix = prefix
+        self.app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the request is for this door."""
+        path, root = scope["path"], scope.get("root_path", "")
+        below = path[len(root) :] if path.startswith(root) else path
+        if scope["type"] != "http" or not (below == self.prefix or below.startswith(f"{self.prefix}/")):
+            return Match.NONE, {}
+        return Match.FULL, {"app_root_path": scope.get("app_root_path", root), "root_path": root + self.prefix}
+
+    def url_path_for(self, name: str, /, **path_params: object) -> NoReturn:
+        """A door names no routes."""
+        raise NoMatchFound(name, path_params)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request to the door."""
+        await self.app(scope, receive, send)
+
+
 def create_app(settings: Settings) -> Starlette:
     """Beamcat as an ASGI application. `settings.database.url` must name a database that runs."""
     opened = Opened()
@@ -88,7 +114,7 @@ def create_app(settings: Settings) -> Starlette:
     status = Status(metrics, opened.reasons, opened.sessions)
     app = Starlette(
         routes=[
-            Mount("/icat", IcatRest(lambda: opened.core)),
+            Below("/icat", IcatRest(lambda: opened.core)),
             Route("/healthz", status.alive),
             Route("/readyz", status.ready),
             Route("/metrics", status.metrics),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from tests.catalogue.site import Site
 
 from beamcat.database.pool import Database
+from tests.catalogue.site import Site
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from tests.catalogue.conftest import World
-from tests.catalogue.site import ROOT, Site
 
 from beamcat.database.pool import Database
 from beamcat.errors import AlreadyExists, BadParameter, Forbidden, NoSuchObject, ValidationFailed
 from beamcat.model import ENTITIES
+from tests.catalogue.conftest import World
+from tests.catalogue.site import ROOT, Site
 
 DATASET = ENTITIES["Dataset"]
 INVESTIGATION = ENTITIES["Investigation"]

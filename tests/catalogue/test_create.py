@@ -6,13 +6,13 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from tests.catalogue.conftest import World
-from tests.catalogue.site import ROOT, Site
 
 from beamcat.access.rules import Operation
 from beamcat.catalogue.drafts import Change, Draft, Reference
 from beamcat.errors import AlreadyExists, BadParameter, Forbidden, NoSuchObject, TooLarge, ValidationFailed
 from beamcat.model import ENTITIES
+from tests.catalogue.conftest import World
+from tests.catalogue.site import ROOT, Site
 
 
 def draft(entity: str, **members: object) -> Draft:

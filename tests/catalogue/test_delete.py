@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.catalogue.conftest import World
-from tests.catalogue.site import Site
 
 from beamcat.errors import Forbidden, NoSuchObject
+from tests.catalogue.conftest import World
+from tests.catalogue.site import Site
 
 
 async def test_what_is_not_there_cannot_be_deleted(site: Site, world: World) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.catalogue.conftest import World
-from tests.catalogue.site import Site
 
 from beamcat.errors import BadParameter, NoSuchObject, ValidationFailed
+from tests.catalogue.conftest import World
+from tests.catalogue.site import Site
 
 
 async def parameter_type(site: Site, world: World, name: str, value_type: str, **members: object) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.catalogue.conftest import World
-from tests.catalogue.site import Site
-from tests.conftest import TestServer
 
 from beamcat.config import DatabaseSettings
 from beamcat.database.pool import Database
 from beamcat.database.schema import initialise
 from beamcat.errors import AlreadyExists
+from tests.catalogue.conftest import World
+from tests.catalogue.site import Site
+from tests.conftest import TestServer
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.catalogue.conftest import World
-from tests.catalogue.site import LIMITS, ROOT, Site
 
 from beamcat.doors.icat_rest.decode import decode_write
+from tests.catalogue.conftest import World
+from tests.catalogue.site import LIMITS, ROOT, Site
 
 ROUNDS = 10
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.catalogue.conftest import World
-from tests.catalogue.site import ROOT, Site
 
 from beamcat.catalogue.drafts import Change, Draft, Reference
 from beamcat.errors import AlreadyExists, BadParameter, BeamcatError, Forbidden, NoSuchObject, ValidationFailed
 from beamcat.model import ENTITIES
+from tests.catalogue.conftest import World
+from tests.catalogue.site import ROOT, Site
 
 A_DATASETS = "SELECT ds FROM Dataset ds WHERE ds.investigation.name = 'A'"
 

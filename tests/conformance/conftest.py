@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from tests.conformance.client import Session, sign_in
 from tests.running import Beamcat
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from tests.conformance.client import Session
 from tests.conformance.conftest import PASSWORD, RULES_SETTLE_S, Running
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.conformance.client import IcatError, Session, sign_in
 from tests.conformance.conftest import Base, Rules
 

@@ -18,12 +18,12 @@ import schemathesis
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conformance.answers import check, check_answer, modest
-from tests.conformance.client import Session
-from tests.conformance.conftest import Base, Running
 
 from beamcat.doors.icat_rest.door import RESOURCES
 from beamcat.model import BASE_ATTRIBUTES, ICAT_ENTITIES, Attribute, Kind
+from tests.conformance.answers import check, check_answer, modest
+from tests.conformance.client import Session
+from tests.conformance.conftest import Base, Running
 
 DESCRIPTION = Path(__file__).with_name("icat-rest-openapi.yaml")
 api = schemathesis.openapi.from_path(DESCRIPTION)

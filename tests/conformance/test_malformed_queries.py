@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tests.conformance.answers import check_answer, modest
 from tests.conformance.client import Session
 from tests.conformance.conftest import Base

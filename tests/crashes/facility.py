@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,6 +119,16 @@ def link_json(facility: Facility, key: str) -> Json:
     entity, *names = key.split()
     ends = {end: {"id": facility.ends[end][name]} for end, name in zip(LINKS[entity], names, strict=True)}
     return {entity: {**ends, "role": ROLE} if entity == "InvestigationUser" else ends}
+
+
+def possible_links(facility: Facility, users: Sequence[str]) -> list[str]:
+    """All links that these users can have."""
+    return [
+        f"{entity} {user} {other}"
+        for entity, (_, end) in LINKS.items()
+        for user in users
+        for other in facility.ends[end]
+    ]
 
 
 def _parameters_json(facility: Facility, parameters: Parameters) -> list[Json]:

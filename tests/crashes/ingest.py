@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+
 from tests.conformance.client import IcatError, Session, sign_in
-from tests.crashes.facility import LINKS, PASSWORD, Facility, Json, dataset_json, file_json, link_json
+from tests.crashes.facility import LINKS, PASSWORD, Facility, Json, dataset_json, file_json, link_json, possible_links
 from tests.crashes.ledger import Dataset, File, Ledger, Link, Thing
 
 READY_WITHIN_S = 180.0
@@ -25,7 +26,7 @@ PERHAPS = "look whether it is there"
 """What a 503 says when it cannot promise that nothing was changed."""
 
 
-class Writer(threading.Thread):
+class Writer:
     """One client. It works on datasets and links of its own, in investigations shared by all.
 
     `busy` is held during every step, `gate` is open while steps may begin.
@@ -34,8 +35,9 @@ class Writer(threading.Thread):
     def __init__(
         self, url: str, facility: Facility, ledger: Ledger, number: int, gate: threading.Event, seed: int
     ) -> None:
-        super().__init__(name=f"writer{number}", daemon=True)
+        self.name = f"writer{number}"
         self.busy = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._http = httpx.Client(base_url=url, timeout=ANSWER_WITHIN_S, trust_env=False)
         self._session: Session | None = None
         self._facility = facility
@@ -46,7 +48,7 @@ class Writer(threading.Thread):
         self._random = random.Random(f"{seed} {number}")
         self._made = 0
         self._datasets: list[str] = []
-        self._links = self._own_links()
+        self._links = possible_links(facility, sorted(facility.ends["user"])[number::WRITERS])
         self._steps: dict[Callable[[], None], int] = {
             self._bring_dataset: 8,
             self._bring_files: 8,
@@ -57,8 +59,23 @@ class Writer(threading.Thread):
             self._delete_links: 1,
         }
 
-    def run(self) -> None:
-        """Bring in data until `finish`. What goes wrong in the client itself is a violation, too."""
+    def start(self) -> None:
+        """Bring in data until `finish`."""
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Have it end after the step it is at."""
+        self._stopping.set()
+
+    def join(self) -> None:
+        """Wait until it has ended."""
+        self._thread.join()
+
+    def is_alive(self) -> bool:
+        """Whether it still works. It gives up where a violation leaves it nothing to go on with."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
         try:
             while not self._stopping.is_set():
                 self._gate.wait()
@@ -70,10 +87,6 @@ class Writer(threading.Thread):
             self._ledger.report(f"{self.name} gave up: {traceback.format_exc()}")
         finally:
             self._http.close()
-
-    def finish(self) -> None:
-        """Have it end after the step it is at."""
-        self._stopping.set()
 
     def _step(self) -> bool:
         """Do something. False when the service is away."""
@@ -265,15 +278,6 @@ class Writer(threading.Thread):
             if time.monotonic() > deadline:
                 raise AssertionError(f"the service was away for more than {READY_WITHIN_S:.0f} s")
             time.sleep(PAUSE_S)
-
-    def _own_links(self) -> list[str]:
-        users = sorted(self._facility.ends["user"])[self._number :: WRITERS]
-        return [
-            f"{entity} {user} {other}"
-            for entity, (_, end) in LINKS.items()
-            for user in users
-            for other in self._facility.ends[end]
-        ]
 
     def _new_name(self) -> str:
         self._made += 1

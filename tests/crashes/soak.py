@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -19,17 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from tests.conformance.client import Session, sign_in
-from tests.crashes.facility import PASSWORD, SETTINGS, Facility, build
-from tests.crashes.ingest import WRITERS, Writer
-from tests.crashes.killer import ENDS_THE_SERVER, KINDS, kill, processes_of
-from tests.crashes.ledger import Ledger
-from tests.crashes.verify import verify
-from tests.running import Beamcat
 
 from beamcat.config import DatabaseSettings
 from beamcat.database.cluster import SUPERUSER
 from beamcat.database.embedded import EmbeddedPostgres
+from tests.conformance.client import Session, sign_in
+from tests.crashes.facility import PASSWORD, SETTINGS, Facility, build, link_json, possible_links
+from tests.crashes.ingest import WRITERS, Writer
+from tests.crashes.killer import ENDS_THE_SERVER, KINDS, kill, processes_of
+from tests.crashes.ledger import Ledger, Link
+from tests.crashes.verify import verify
+from tests.running import Beamcat
 
 LONGEST_DELAY_S = 0.3
 """After its share of the objects is there, a kill waits for a random part of this."""
@@ -79,7 +80,11 @@ class Soak:
     def __enter__(self) -> Soak:
         self._start("0")
         self._port = self.beamcat.url.rsplit(":", 1)[1]
-        self.facility: Facility = build(self.session())
+        root = self.session()
+        self.facility: Facility = build(root)
+        links = possible_links(self.facility, sorted(self.facility.ends["user"]))[::3]
+        root.write([link_json(self.facility, key) for key in links])
+        self.ledger.known.update(dict.fromkeys(links, Link()))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -207,7 +212,7 @@ class Soak:
 
 
 def main() -> int:
-    """The full form. The home is kept when something was wrong."""
+    """The full form. The home and its log are kept when something was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--objects", type=int, default=100_000)
@@ -219,12 +224,17 @@ def main() -> int:
     print(f"seed {seed}, home {home}", flush=True)
     plan = Plan(given.kills, given.objects, seed, given.time_limit, lambda line: print(line, flush=True))
     with Soak(home, plan) as soak:
-        soak.run()
-        soak.stop()
-        soak.start()
-        soak.verify()
-    print(soak.summary(), flush=True)
-    return 1 if soak.ledger.violations or soak.killed.total() < given.kills else 0
+        try:
+            soak.run()
+            soak.stop()
+            soak.start()
+            soak.verify()
+        finally:
+            print(soak.summary(), flush=True)
+    if soak.ledger.violations or soak.killed.total() < given.kills:
+        return 1
+    shutil.rmtree(home.parent)
+    return 0
 
 
 if __name__ == "__main__":

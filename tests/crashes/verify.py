@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import psycopg
+
 from tests.conformance.client import Session
 from tests.crashes.found import Found, in_the_tables, through_rest
 from tests.crashes.ledger import Call, Dataset, Ledger, Thing
@@ -108,6 +109,7 @@ def _half(call: Call, found: Found) -> str:
 
 def compared(ledger: Ledger, found: Found, where: str, keys: Collection[str] | None = None) -> Iterator[str]:
     """What is there and what should be. With `keys`, datasets other than these are left out."""
+    yield from found.odd
     expected: Mapping[str, Thing] = dict(ledger.known)
     for key in sorted(expected.keys() | found.things.keys()):
         should, there = expected.get(key), found.things.get(key)

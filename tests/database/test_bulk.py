@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from psycopg import errors
-from tests.database.rows import add_dataset, add_facility, add_investigation, every
 
 from beamcat.database.bulk import COPY_FROM, copy_rows
 from beamcat.database.ids import take_ids
 from beamcat.database.pool import Database
 from beamcat.database.violations import violated_constraint
 from beamcat.model import ENTITIES
+from tests.database.rows import add_dataset, add_facility, add_investigation, every
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, 123000, tzinfo=UTC)
 BASE = ("test", NOW, "test", NOW)

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.conftest import FAST
 
 from beamcat.config import DatabaseSettings
 from beamcat.database.cluster import LONGEST_SOCKET_PATH, ServerFailed, prepare
 from beamcat.database.embedded import EmbeddedPostgres
 from beamcat.database.postmaster import processes_of, running_postmaster
+from tests.conftest import FAST
 
 SETTINGS = DatabaseSettings(embedded_shared_buffers="16MB", start_timeout_s=60)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up its rights")

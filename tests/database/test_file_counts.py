@@ -10,13 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import AsyncConnection
-from tests.conftest import TestServer
-from tests.database.rows import add, add_datafile, add_dataset, add_facility, add_investigation, every
 
 from beamcat.config import DatabaseSettings
 from beamcat.database.file_counts import maintain_file_counts
 from beamcat.database.pool import Database
 from beamcat.database.schema import initialise
+from tests.conftest import TestServer
+from tests.database.rows import add, add_datafile, add_dataset, add_facility, add_investigation, every
 
 WRONG_DATASETS = """
 SELECT d.id, d.file_count, d.file_size, count(f.id), coalesce(sum(f.file_size), 0)

@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from psycopg import AsyncConnection, errors
-from tests.database.rows import BASE, add, add_facility, add_investigation, every
 
 from beamcat.database.pool import Database
+from tests.database.rows import BASE, add, add_facility, add_investigation, every
 
 READERS = """
 WITH kept AS (SELECT user_id, investigation_id, path, count FROM investigation_reader),

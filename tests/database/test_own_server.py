@@ -12,7 +12,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import errors
-from tests.database.rows import add, add_datafile, add_dataset, add_facility, add_investigation, every
 
 from beamcat.config import DatabaseSettings
 from beamcat.database import postmaster
@@ -22,6 +21,7 @@ from beamcat.database.partitions import ensure_datafile_partitions
 from beamcat.database.pool import Database
 from beamcat.database.schema import assert_current, initialise
 from beamcat.model import ENTITIES
+from tests.database.rows import add, add_datafile, add_dataset, add_facility, add_investigation, every
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 

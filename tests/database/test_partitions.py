@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 from psycopg import errors
-from tests.conftest import TestServer
-from tests.database.rows import add, add_datafile, add_dataset, add_facility, add_investigation, every
 
 from beamcat.config import DatabaseSettings
 from beamcat.database.ids import take_ids
@@ -19,6 +17,8 @@ from beamcat.database.schema import initialise
 from beamcat.database.violations import violated_constraint
 from beamcat.errors import ValidationFailed
 from beamcat.model import ENTITIES
+from tests.conftest import TestServer
+from tests.database.rows import add, add_datafile, add_dataset, add_facility, add_investigation, every
 
 ROWS = 10
 

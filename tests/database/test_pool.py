@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from psycopg import AsyncConnection, errors
-from tests.database.rows import add, every
 
 from beamcat.config import DatabaseSettings
 from beamcat.database.embedded import EmbeddedPostgres
 from beamcat.database.pool import Database
 from beamcat.errors import TimedOut, Unavailable
+from tests.database.rows import add, every
 
 
 async def test_a_moment_is_an_int_in_binary_and_a_datetime_in_text(database: Database) -> None:

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from tests.conftest import TestServer
 
 from beamcat.config import DatabaseSettings
 from beamcat.database.schema import (
@@ -18,6 +17,7 @@ from beamcat.database.schema import (
     newest_version,
 )
 from beamcat.errors import InternalError, Unavailable
+from tests.conftest import TestServer
 
 
 def test_an_empty_database_has_no_version_and_is_refused(server: TestServer) -> None:

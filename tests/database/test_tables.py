@@ -6,7 +6,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.conftest import TestServer
 
 from beamcat.config import DatabaseSettings
 from beamcat.database import tables
@@ -14,6 +13,7 @@ from beamcat.database.naming import column_name, table_name
 from beamcat.database.schema import initialise
 from beamcat.database.tables import schema_statements, unique_columns
 from beamcat.model import BASE_ATTRIBUTES, ENTITIES
+from tests.conftest import TestServer
 
 TRIGGERS = sorted((Path(tables.__file__).parent / "triggers").glob("*.sql"))
 

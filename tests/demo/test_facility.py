@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from tests.demo.walking import Inside, every, records_of
 
 from beamcat.demo.datasets import Stored
 from beamcat.demo.facility import Demo, build_demo
@@ -19,6 +18,7 @@ from beamcat.demo.settings import ACCOUNTS, ROOT
 from beamcat.demo.visits import LOCAL_CONTACT, PRINCIPAL_INVESTIGATOR
 from beamcat.demo.vocabulary import CYCLES, INSTRUMENTS, QUANTITIES
 from beamcat.model import ICAT_ENTITIES, Attribute, Kind, ToMany, ToOne
+from tests.demo.walking import Inside, every, records_of
 
 PYTHON_TYPES: dict[Kind, tuple[type, ...]] = {
     Kind.STRING: (str,),

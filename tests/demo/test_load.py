@@ -17,8 +17,6 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from tests.conftest import TestServer
-from tests.demo.walking import every, records_of
 
 from beamcat.access.accounts import add_account
 from beamcat.config import DatabaseSettings
@@ -34,6 +32,8 @@ from beamcat.demo.settings import PASSWORD, demo_accounts, demo_settings
 from beamcat.demo.visits import Visit
 from beamcat.demo.welcome import welcome
 from beamcat.serve.supervisor import serve
+from tests.conftest import TestServer
+from tests.demo.walking import every, records_of
 
 SCALE = 0.05
 ACCOUNTS = ("simple/root", "db/visitor", "db/pi", "db/staff", "db/curator", "anon/anon")

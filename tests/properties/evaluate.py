@@ -213,9 +213,9 @@ class Evaluator:
                 assert group is not None, "an aggregate outside of a group"
                 return aggregated(function, [self.value(operand, row, types) for row in group], distinct)
             case Case(branches, otherwise):
-                for condition, value in branches:
+                for condition, outcome in branches:
                     if self.truth(condition, scope, types, group) is True:
-                        return self.value(value, scope, types, group)
+                        return self.value(outcome, scope, types, group)
                 return None if otherwise is None else self.value(otherwise, scope, types, group)
             case SubSelect(query):
                 found = self.results(query, scope, types)

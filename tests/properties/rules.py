@@ -8,7 +8,8 @@ from random import Random
 
 from beamcat.model import ENTITIES, Entity, ToMany, ToOne
 
-from .queries import ConciseWriter, QueryWriter, Variable, is_tree
+from .queries import ConciseWriter, QueryWriter, is_tree
+from .values import Variable, relations_of
 from .world import SIZES, USERS, Thing, World, make_thing
 
 READERS = (*USERS, "nobody/at-all")
@@ -217,7 +218,7 @@ class RuleWriter(QueryWriter):
         """Everything of an entity, with or without a LEFT JOIN."""
         name = self.rng.choice([*SIZES])
         entity = ENTITIES[name]
-        relations = [relation.name for relation in (*entity.to_one, *entity.to_many)]
+        relations = [relation.name for relation in relations_of(entity)]
         if relations and self.chance(0.3):
             word = self.rng.choice(("LEFT JOIN", "LEFT JOIN", "JOIN"))
             return f"SELECT x FROM {name} x {word} x.{self.rng.choice(relations)} y"
@@ -296,11 +297,7 @@ def store(world: World, rules: Sequence[tuple[RuleText, str, str | None, bool]])
 
 def open_steps(world: World, rng: Random, count: int) -> None:
     """Make `count` random relations the PublicSteps of the world."""
-    steps = [
-        (entity, relation.name)
-        for entity in SIZES
-        for relation in (*ENTITIES[entity].to_one, *ENTITIES[entity].to_many)
-    ]
+    steps = [(entity, relation.name) for entity in SIZES for relation in relations_of(ENTITIES[entity])]
     chosen = rng.sample(steps, count)
     entity = ENTITIES["PublicStep"]
     things = [make_thing(entity, n, {"origin": o, "field": f}) for n, (o, f) in enumerate(chosen, start=1)]

@@ -27,9 +27,10 @@ from .compare import Unclear
 from .engine import LIMITS, MAX_ENTITIES, UNWATCHED, RuleRights, ask, caller_of, examples, oracle_rule, parsed
 from .evaluate import TooMuch
 from .facility_rules import RuledFacility, entities_to_ask, is_clear, ruled_facility
-from .oracle import Permissions, canonical, expected_answer, steps_from
-from .queries import QueryWriter, Variable
+from .oracle import OracleRule, Permissions, canonical, expected_answer, steps_from
+from .queries import QueryWriter
 from .rules import READERS, RuleText, RuleWriter
+from .values import Variable
 from .world import SIZES, Thing, World, load, make_world
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ FACILITIES = 12
 QUESTIONS = 250
 WORLDS = 3
 RULES = 400
+PAGES = 600
 
 
 @pytest.fixture(scope="module", params=range(FACILITIES))
@@ -116,6 +118,38 @@ async def test_a_single_rule_opens_what_it_selects(database: Database, seed: int
                 wrong.append(f"{seed}/{number}: {rule.what}\n  for {reader}: {text}\n  {difference}")
     assert not wrong, f"{len(wrong)} differences\n" + "\n".join(wrong[:4])
     assert selective > rules / 3, f"only {selective} of {rules} rules open a part"
+
+
+async def test_a_sorted_page_is_cut_from_what_all_rules_open_together(database: Database) -> None:
+    world = make_world(3000)
+    async with database.transaction() as conn:
+        await load(world, conn)
+    engine = Engine(database, UNWATCHED, MAX_ENTITIES)
+    rng = Random("pages")
+    rules: dict[str, list[OracleRule]] = {}
+    for number in range(300):
+        writer = RuleWriter(rng, world, 1)
+        rule = oracle_rule(RuleText(None, "R", writer.usual() if number % 3 else writer.what()))
+        if rule.restricted and is_clear(world, rule):
+            rules.setdefault(rule.entity, []).append(rule)
+    overlaps = 0
+    for number in range(examples(PAGES)):
+        entity = ENTITIES[rng.choice(sorted(rules))]
+        some = rng.sample(rules[entity.name], min(len(rules[entity.name]), rng.choice((2, 2, 3, 4))))
+        reader = rng.choice(READERS)
+        permissions = Permissions(world, some, reader)
+        each = [Permissions(world, [rule], reader).readable(entity.name) for rule in some]
+        overlaps += sum(map(len, each)) > len(set().union(*each))
+        names = ["id", "createTime", "modId", *(attribute.name for attribute in entity.attributes)]
+        keys = ", ".join(f"x.{rng.choice(names)}{rng.choice(('', ' DESC'))}" for _ in range(2))
+        joined = f" JOIN x.{rng.choice(entity.to_one).name} y" if entity.to_one and number % 2 else ""
+        selected = rng.choice(("x", "x", "x.id", "x.id, x.createTime"))
+        limit = f"{rng.choice((0, 0, 1, 3))}, {rng.choice((1, 2, 5, 50))}"
+        text = f"SELECT {selected} FROM {entity.name} x{joined} ORDER BY {keys} LIMIT {limit}"
+        difference = await _difference(world, permissions, engine, caller_of(world, reader), text)
+        told = "\n".join(rule.what for rule in some)
+        assert difference is None, f"{number}: {text} for {reader}: {difference}\n{told}"
+    assert overlaps > examples(PAGES) / 20
 
 
 async def _difference(world: World, permissions: Permissions, engine: Engine, caller: Caller, text: str) -> str | None:

@@ -279,7 +279,7 @@ def _targets_first() -> list[Entity]:
 
 async def _insert(conn: AsyncConnection[Any], entity: Entity, things: Sequence[Thing]) -> None:
     attributes = (*BASE_ATTRIBUTES, *entity.attributes, *entity.hidden)
-    columns = [column_name(member) for member in (*attributes, *entity.to_one)]
+    columns = [*map(column_name, attributes), *map(column_name, entity.to_one)]
     statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
         sql.Identifier(table_name(entity)),
         sql.SQL(", ").join(map(sql.Identifier, columns)),

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.query.written import written
 
 from beamcat.errors import BadParameter
 from beamcat.query import tree
@@ -16,6 +15,7 @@ from beamcat.query.cursor import MAX_ARITHMETIC
 from beamcat.query.jpql import MAX_VARIABLES
 from beamcat.query.lexer import CONCISE_KEYWORDS, JPQL_KEYWORDS
 from beamcat.query.parse import ParseLimits, parse_get, parse_rule, parse_search
+from tests.query.written import written
 
 LIMITS = ParseLimits(max_length=65_536, max_nesting=40, max_includes=64)
 PARSERS: tuple[Callable[[str | None, ParseLimits], Any], ...] = (parse_search, parse_get, parse_rule)

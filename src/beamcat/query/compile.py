@@ -10,7 +10,7 @@ from beamcat.model import Attribute, Entity, Member, ToMany, ToOne, icat_entity
 from beamcat.query.condition_sql import Conditions, where_sql
 from beamcat.query.include_sql import compile_includes, foreign_keys
 from beamcat.query.plan import GetPlan, IncludePlan, Part, Plan, entity_columns
-from beamcat.query.predicates import readable_alternatives, readable_condition, readable_reference
+from beamcat.query.predicates import readable_condition, readable_reference, readable_sides
 from beamcat.query.result import Column
 from beamcat.query.rights import Extent, Readable, Rights
 from beamcat.query.rule_shapes import paths_in, rewritten
@@ -69,7 +69,7 @@ class _Search:
     def __init__(self, query: Query, rights: Rights, max_entities: int) -> None:
         self.rights = rights
         self.max_entities = max_entities
-        self.parameters = Parameters()
+        self.parameters = Parameters(few_rows=not any(map(_has_aggregate, query.select)))
         self.scope = Scope(self.parameters)
         for source in query.sources:
             self.scope.declare(source)
@@ -167,7 +167,7 @@ class _Search:
             if isinstance(expression, Path) and typed.entity is not None:
                 cells = entity_columns(self._table(expression), keys)
             elif typed.entity is not None:
-                raise BadParameter(f"{typed.noun} cannot be used inside an expression of SELECT".capitalize())
+                raise BadParameter(f"SELECT cannot use {typed.noun} inside an expression")
             else:
                 cells = [f"{typed.sql}::text" if typed.is_null else typed.sql]
             columns.append(Column(typed.entity, typed.kind))
@@ -213,17 +213,16 @@ class _Search:
         """The two sides of the caller's rights when a sorted page is asked for; empty when one statement will do.
 
         PostgreSQL cannot use an index for "mine, or public". So the page is put together from the first rows of what is
-        the caller's and the first rows of the rest, each found in its own best way.
+        the caller's and the first rows of the rest, each found in its own best way. A question with joins has found
+        its rows by other means already.
         """
         query = self.query
-        paged = query.limit is not None and query.limit.count is not None and query.order_by
+        paged = query.limit is not None and query.limit.count is not None and query.order_by and len(query.sources) == 1
         if not paged or query.distinct or self._grouped or len(checked) != 1 or checked[0].table is None:
             return []
         table = checked[0].table
-        alternatives = readable_alternatives(table, self.rights.readable(table.entity), self.scope)
-        if alternatives is None or len(alternatives) < 2:
-            return []
-        return [alternatives[0], f"({' OR '.join(alternatives[1:])})"]
+        sides = readable_sides(table, self.rights.readable(table.entity), self.scope)
+        return [] if sides is None else list(sides)
 
     def _page(
         self, sql_columns: list[str], conditions: list[str], arms: list[str], order: list[tuple[str, bool]]
@@ -236,9 +235,8 @@ class _Search:
         names = [f"c{number}" for number in range(len(cells))]
         sorted_by = [(name, ascending) for name, (_, ascending) in zip(names[len(sql_columns) :], order, strict=True)]
         sides = []
-        for number, arm in enumerate(arms):
-            seen = [f"({earlier}) IS NOT TRUE" for earlier in arms[:number]]
-            where_clause = where_sql([*conditions, arm, *seen])
+        for arm in arms:
+            where_clause = where_sql([*conditions, arm])
             sides.append(
                 f"(SELECT {', '.join(cells)}{self.scope.from_sql}{where_clause}{_order_by(order)} LIMIT {reach})"
             )

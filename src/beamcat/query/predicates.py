@@ -22,20 +22,28 @@ def readable_condition(table: Table, readable: Readable, scope: Scope) -> str | 
 
     Inner joins that `scope` has already are used again.
     """
-    alternatives = readable_alternatives(table, readable, scope)
-    return None if alternatives is None else _or(alternatives)
-
-
-def readable_alternatives(table: Table, readable: Readable, scope: Scope) -> list[str] | None:
-    """The conditions of which one must hold for the row of `table` to be readable; None when there is nothing to check.
-
-    The one that `investigation_reader` answers comes first.
-    """
     if readable is Extent.EVERYTHING:
         return None
     if isinstance(readable, Extent):
-        return ["false"]
-    return _alternatives(table, [rooted(rule) for rule in readable], scope)
+        return "false"
+    return _any_of(table, [rooted(rule) for rule in readable], scope)
+
+
+def readable_sides(table: Table, readable: Readable, scope: Scope) -> tuple[str, str] | None:
+    """The rights to the row of `table` as two conditions that exclude each other, of which one must hold.
+
+    None unless there are rules that `investigation_reader` answers, the first side, and others beside them.
+    """
+    if isinstance(readable, Extent):
+        return None
+    rules = [rooted(rule) for rule in readable]
+    usual = [rule for rule in rules if usual_path(rule) is not None]
+    others = [rule for rule in rules if usual_path(rule) is None]
+    if not usual or not others:
+        return None
+    paths = [path for rule in usual if (path := usual_path(rule)) is not None]
+    seen = _usual(table.id, paths, scope.parameters, alone=False)
+    return _any_of(table, usual, scope), f"{_any_of(table, others, scope)} AND NOT {seen}"
 
 
 def readable_reference(foreign_key: str, entity: Entity, readable: Readable, scope: Scope) -> str | None:
@@ -48,10 +56,6 @@ def readable_reference(foreign_key: str, entity: Entity, readable: Readable, sco
 
 
 def _any_of(table: Table, rules: Sequence[RuleQuery], scope: Scope) -> str:
-    return _or(_alternatives(table, rules, scope))
-
-
-def _alternatives(table: Table, rules: Sequence[RuleQuery], scope: Scope) -> list[str]:
     usual: list[str] = []
     near: list[RuleQuery] = []
     far: dict[str, tuple[ToOne, list[RuleQuery]]] = {}
@@ -64,7 +68,8 @@ def _alternatives(table: Table, rules: Sequence[RuleQuery], scope: Scope) -> lis
             far.setdefault(shortened.relation.name, (shortened.relation, []))[1].append(shortened.rule)
         else:
             near.append(rule)
-    conditions = [_usual(table.id, usual, scope.parameters)] if usual else []
+    alone = not near and not far
+    conditions = [_usual(table.id, usual, scope.parameters, alone=alone)] if usual else []
     conditions += [_near(table, rule, scope.parameters) for rule in near]
     for relation, shorter in far.values():
         joined = scope.joined(table, relation)
@@ -72,7 +77,7 @@ def _alternatives(table: Table, rules: Sequence[RuleQuery], scope: Scope) -> lis
             conditions.append(_any_of(joined, shorter, scope))
         else:
             conditions.append(_far_end(table.column(relation), target_of(relation), shorter, scope.parameters))
-    return list(dict.fromkeys(conditions))
+    return _or(list(dict.fromkeys(conditions)))
 
 
 def _far_end(foreign_key: str, entity: Entity, rules: Sequence[RuleQuery], parameters: Parameters) -> str:
@@ -86,14 +91,22 @@ def _far_end(foreign_key: str, entity: Entity, rules: Sequence[RuleQuery], param
     return f"EXISTS (SELECT 1{scope.from_sql} WHERE {table.id} = {foreign_key} AND {condition})"
 
 
-def _usual(investigation_id: str, paths: list[str], parameters: Parameters) -> str:
+def _usual(investigation_id: str, paths: list[str], parameters: Parameters, *, alone: bool = True) -> str:
+    """The condition that `investigation_reader` answers.
+
+    Alone, an EXISTS becomes a semi-join. Beside an OR it does not, and PostgreSQL might then gather all investigations
+    of the caller to look at one; a scalar subquery is always a look at the index.
+    """
     alias = parameters.alias()
     user = parameters.bind(CallerValue.USER_ID, "bigint")
     names = ", ".join(f"'{path}'" for path in sorted(set(paths)))
-    return (
-        f"EXISTS (SELECT 1 FROM investigation_reader {alias} WHERE {alias}.user_id = {user}"
-        f" AND {alias}.investigation_id = {investigation_id} AND {alias}.path IN ({names}))"
+    found = (
+        f"FROM investigation_reader {alias} WHERE {alias}.user_id = {user}"
+        f" AND {alias}.investigation_id = {investigation_id} AND {alias}.path IN ({names})"
     )
+    if alone or not parameters.few_rows:
+        return f"EXISTS (SELECT 1 {found})"
+    return f"coalesce((SELECT true {found} LIMIT 1), false)"
 
 
 def _near(table: Table, rule: RuleQuery, parameters: Parameters) -> str:

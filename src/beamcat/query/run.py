@@ -63,7 +63,10 @@ async def run_statement(
             await cursor.execute(statement.sql.encode(), params, binary=True)
             return await cursor.fetchall()
     except CAUSED_BY_THE_QUESTION as error:
-        reason = error.diag.message_primary or str(error)
+        if isinstance(error, errors.GroupingError):
+            reason = "what is selected or sorted by must be grouped by, or be inside an aggregate"
+        else:
+            reason = error.diag.message_primary or str(error)
         raise BadParameter(f"An exception occurred while executing the query: {reason}") from error
 
 

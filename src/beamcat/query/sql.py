@@ -48,8 +48,13 @@ def _sendable(value: object) -> object:
 
 @dataclass(slots=True)
 class Parameters:
-    """The parameters of one statement. Equal caller values share a number; table aliases are numbered too."""
+    """The parameters of one statement. Equal caller values share a number; table aliases are numbered too.
 
+    `few_rows` says that the statement looks at few objects, or stops early, so that the rights of each are best looked
+    up one by one.
+    """
+
+    few_rows: bool = True
     values: list[Bindable] = field(default_factory=list)
     aliases: int = 0
 

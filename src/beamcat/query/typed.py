@@ -49,9 +49,10 @@ class Typed:
     @property
     def noun(self) -> str:
         """What it yields, for an error message."""
-        if self.entity is not None:
-            return f"a {self.entity.name}"
-        return "null" if self.kind is None else f"a {self.kind.value}"
+        if self.entity is None and self.kind is None:
+            return "null"
+        name = self.entity.name if self.entity is not None else self.kind.value if self.kind is not None else ""
+        return f"{'an' if name[0] in 'AEIOaeio' else 'a'} {name}"
 
 
 NULL = Typed("NULL", None)
@@ -148,13 +149,13 @@ def align(left: Typed, right: Typed, parameters: Parameters) -> tuple[Typed, Typ
         met = _meet(one, other, parameters)
         if met is not None:
             return (met[1], met[0]) if back else met
-    raise BadParameter(f"{left.noun} cannot be compared with {right.noun}".capitalize())
+    raise BadParameter(f"It is not possible to compare {left.noun} with {right.noun}")
 
 
 def _align_ids(left: Typed, right: Typed, parameters: Parameters) -> tuple[Typed, Typed]:
     if left.entity is not None and right.entity is not None:
         if left.entity is not right.entity:
-            raise BadParameter(f"{left.noun} cannot be compared with {right.noun}".capitalize())
+            raise BadParameter(f"It is not possible to compare {left.noun} with {right.noun}")
         return left, right
     if left.entity is not None:
         return left, as_number(right, parameters)
