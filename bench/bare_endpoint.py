@@ -41,6 +41,16 @@ def serving(url: str, statements: list[str]) -> Iterator[HTTPConnection]:
         process.wait(30)
 
 
+def get(connection: HTTPConnection, path: str) -> bytes:
+    """The answer to `GET path`; an error or an empty answer stops the benchmark."""
+    connection.request("GET", path)
+    response = connection.getresponse()
+    content = response.read()
+    if response.status != 200 or len(content) < 10:
+        raise RuntimeError(f"the bare endpoint answered {response.status}")
+    return content
+
+
 def create_app() -> Starlette:
     """The application, for Granian."""
     statements = [statement.encode() for statement in json.loads(os.environ["BARE_STATEMENTS"])]

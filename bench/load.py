@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
+from http.client import HTTPConnection
 from time import perf_counter
 
 import psycopg
 
+from bench.bare_endpoint import BARE_PORT, get, serving
 from bench.catalogue import PORT, running
 from bench.client import RestClient
 from bench.report import line
@@ -17,16 +20,11 @@ SMALL = "SELECT i FROM Investigation i WHERE i.name = 'P000001'"
 
 
 def throughput() -> None:
-    """A small query with one and with two workers."""
-    single = 0.0
+    """A small query with one and with two workers, against the same SQL behind a bare endpoint with one worker."""
     for workers in (1, 2):
-        with running(workers) as url:
-            rate = _rate(_ask)
-            if workers == 1:
-                single = rate
-                line("small query, 1 worker", rate, "requests/s", "bare SQL on one connection", _bare(url))
-            else:
-                line("small query, 2 workers", rate, "requests/s", "1 worker", single)
+        with running(workers) as url, serving(url, ["SELECT * FROM investigation WHERE name = 'P000001'"]):
+            ours, theirs = _rate(_ask), _rate(_ask_bare)
+            line(f"small query, {workers} workers", ours, "requests/s", "bare endpoint, 1 worker", theirs)
 
 
 def anonymous_logins() -> None:
@@ -55,38 +53,32 @@ def _sessions(connection: psycopg.Connection) -> int:
     return int(row[0])
 
 
-def _bare(url: str) -> float:
-    with psycopg.connect(url, autocommit=True, prepare_threshold=1) as connection:
-        started, done = perf_counter(), 0
-        while perf_counter() - started < SECONDS / 2:
-            connection.execute("SELECT * FROM investigation WHERE name = 'P000001'", binary=True).fetchall()
-            done += 1
-        return done / (perf_counter() - started)
-
-
-def _rate(work: str | object) -> float:
+def _rate(visitor: Callable[[], Callable[[], object]]) -> float:
+    """Calls per second of several clients at once."""
     with multiprocessing.Pool(CLIENTS) as pool:
-        counts = pool.map(_measured, [work] * CLIENTS)
-    return sum(counts) / SECONDS
+        return sum(pool.map(_measured, [visitor] * CLIENTS)) / SECONDS
 
 
-def _measured(work: object) -> int:
-    assert callable(work)
-    client = RestClient(
-        PORT,
-        "anon" if work is _sign_in else "simple",
-        {} if work is _sign_in else {"username": "root", "password": "bench"},
-    )
+def _measured(visitor: Callable[[], Callable[[], object]]) -> int:
+    call = visitor()
     started, done = perf_counter(), 0
     while perf_counter() - started < SECONDS:
-        work(client)
+        call()
         done += 1
     return done
 
 
-def _ask(client: RestClient) -> None:
-    client.call("GET", client.path(SMALL))
+def _ask() -> Callable[[], object]:
+    client = RestClient(PORT, "simple", {"username": "root", "password": "bench"})
+    path = client.path(SMALL)
+    return lambda: client.call("GET", path)
 
 
-def _sign_in(client: RestClient) -> None:
-    client.login("anon", {})
+def _ask_bare() -> Callable[[], object]:
+    connection = HTTPConnection("127.0.0.1", BARE_PORT)
+    return lambda: get(connection, "/0")
+
+
+def _sign_in() -> Callable[[], object]:
+    client = RestClient(PORT, "anon", {})
+    return lambda: client.login("anon", {})

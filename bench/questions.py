@@ -20,7 +20,7 @@ from beamcat.catalogue.search import Searches
 from beamcat.config import CatalogueSettings, DatabaseSettings
 from beamcat.database.pool import Database
 from beamcat.observability.slow_queries import Watch
-from bench.bare_endpoint import serving
+from bench.bare_endpoint import get, serving
 from bench.catalogue import PORT, running
 from bench.client import RestClient
 from bench.report import compare, timings
@@ -121,11 +121,8 @@ def _over_http(client: RestClient | HTTPConnection, path: str) -> list[float]:
     def ask() -> None:
         if isinstance(client, RestClient):
             client.call("GET", path)
-            return
-        client.request("GET", path)
-        response = client.getresponse()
-        if response.status != 200 or len(response.read()) < 10:
-            raise RuntimeError(f"the bare endpoint answered {response.status}")
+        else:
+            get(client, path)
 
     return timings(ask, rounds=ROUNDS, warm_up=20)
 

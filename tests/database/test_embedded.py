@@ -152,6 +152,16 @@ def test_committed_rows_survive_a_killed_backend(home: Path) -> None:
         assert postmaster_of(server) == before
 
 
+def test_a_server_that_recovers_from_a_killed_backend_is_waited_for(home: Path) -> None:
+    with EmbeddedPostgres(home, SETTINGS) as server:
+        for number in range(200, 203):
+            keep(server, number)
+            with suppress(psycopg.OperationalError), psycopg.connect(server.url) as conn:
+                os.kill(conn.info.backend_pid, signal.SIGKILL)
+            with EmbeddedPostgres(home, SETTINGS) as second:
+                assert numbers(second) == [7, number]
+
+
 def test_a_server_whose_beamcat_was_killed_is_adopted(home: Path) -> None:
     other = holder(home)
     other.kill()

@@ -79,8 +79,7 @@ class EmbeddedPostgres:
             self._users = _locked(self.cluster.folder / "users.lock", fcntl.LOCK_SH, deadline)
             try:
                 self._prepare()
-                self._child = postmaster.start(self.cluster, deadline) or self._child
-                self._make_database()
+                self._start_server(deadline)
             except BaseException:
                 self._leave()
                 raise
@@ -163,6 +162,18 @@ class EmbeddedPostgres:
             yield
         finally:
             os.close(held)
+
+    def _start_server(self, deadline: float) -> None:
+        """Start the server and make the database; again, when the server dies or loses a process meanwhile."""
+        while True:
+            self._child = postmaster.start(self.cluster, deadline) or self._child
+            try:
+                self._make_database()
+            except psycopg.OperationalError as error:
+                if postmaster.is_ready(self.cluster):
+                    raise ServerFailed(f"the embedded PostgreSQL does not work: {error}") from error
+            else:
+                return
 
     def _make_database(self) -> None:
         """Make Beamcat's role and database if they are missing."""

@@ -9,7 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from beamcat.database.cluster import Cluster, ServerFailed, environment
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
+
+from beamcat.database.cluster import PORT, SUPERUSER, Cluster, ServerFailed, environment
 
 POLL_S = 0.02
 FAST_STOP_S = 60.0
@@ -34,7 +37,7 @@ def running_postmaster(cluster: Cluster) -> int | None:
 
 def is_ready(cluster: Cluster) -> bool:
     """Whether the postmaster is alive and takes connections."""
-    return running_postmaster(cluster) is not None and _status(cluster) == "ready"
+    return running_postmaster(cluster) is not None and _status(cluster) == "ready" and _takes_connections(cluster)
 
 
 def start(cluster: Cluster, deadline: float) -> int | None:
@@ -164,6 +167,14 @@ def _pid_file(cluster: Cluster) -> list[str]:
 def _status(cluster: Cluster) -> str:
     lines = _pid_file(cluster)
     return lines[7].strip() if len(lines) > 7 else ""
+
+
+def _takes_connections(cluster: Cluster) -> bool:
+    """Whether a client would be let in. After the crash of a backend the file says "ready" during the recovery, too."""
+    address = make_conninfo(
+        host=str(cluster.socket_folder), port=PORT, user=SUPERUSER, dbname="postgres", connect_timeout=5
+    )
+    return pq.PGconn.ping(address.encode()) == pq.Ping.OK
 
 
 def _works_in(pid: int, folder: Path) -> bool:
