@@ -124,7 +124,8 @@ def _near(table: Table, rule: RuleQuery, parameters: Parameters) -> str:
     ties = [f"{scope.variable(variable, 'FROM').id} = {table.id}" for variable in same]
     conditions = [*scope.links, *ties, *where]
     if not scope.from_sql:
-        return _and(conditions)
+        # the row may be what a LEFT JOIN did not find, and a condition can hold for that too
+        return _and([f"{table.id} IS NOT NULL", *conditions])
     return f"EXISTS (SELECT 1{scope.from_sql}{where_sql(conditions)})"
 
 
