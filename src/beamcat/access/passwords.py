@@ -12,22 +12,17 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from passlib import hash as crypt_formats
+from passlib.exc import MissingBackendError
 
 from beamcat.access.turnstile import Turnstile
 from beamcat.errors import BadParameter
-
-with warnings.catch_warnings():
-    # passlib looks for the standard library's `crypt`, which warns before Python 3.13 and is gone after.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from passlib import hash as crypt_formats
-    from passlib.exc import MissingBackendError
 
 LONGEST_PASSWORD = 1024
 """In characters. Longer ones are refused: some formats take time in proportion to the length."""

@@ -10,12 +10,17 @@ import errno
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
+from typing import Any
 
 from beamcat.errors import BeamcatError
 
 BACKLOG = 2048
 """Connections the kernel keeps in line."""
+FREED_WITHIN_S = 3.0
+"""How long the workers of a server that was killed may take to give back its address."""
+POLL_S = 0.05
 
 
 class CannotServe(BeamcatError):
@@ -33,7 +38,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise CannotServe(f"cannot listen on {host}: {error.strerror}") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        _bind(listener, address)
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
@@ -66,6 +71,17 @@ def lock_home(home: Path) -> int:
     os.ftruncate(held, 0)
     os.write(held, f"{os.getpid()}\n".encode())
     return held
+
+
+def _bind(listener: socket.socket, address: Any) -> None:
+    deadline = time.monotonic() + FREED_WITHIN_S
+    while True:
+        try:
+            return listener.bind(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise
+        time.sleep(POLL_S)
 
 
 def _refusal(host: str, port: int, error: OSError) -> str:

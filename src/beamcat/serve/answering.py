@@ -1,0 +1,61 @@
+"""What a worker does: it runs Beamcat's ASGI application on a socket that listens already."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any, BinaryIO, cast
+
+import uvloop
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from beamcat.app import create_app
+from beamcat.config import Settings
+from beamcat.observability import logs
+from beamcat.serve.handover import read_settings
+from beamcat.serve.listening import BACKLOG
+
+LONGEST_HEAD_BYTES = 256 * 1024
+"""Request line and headers together: clients put queries and lists of ids into the URL."""
+
+
+def answer(socket: int, settings: BinaryIO) -> None:
+    """Answer requests on the socket until SIGTERM, with the settings that the parent has written."""
+    given = read_settings(settings)
+    logs.configure(given.logging)
+    uvloop.run(_serve(given, socket))
+
+
+async def _serve(settings: Settings, socket: int) -> None:
+    server = _OnSocket(
+        create_app(settings),
+        socket,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=BACKLOG,
+        http1_settings=HTTP1Settings(max_buffer_size=LONGEST_HEAD_BYTES),
+        log_enabled=False,
+    )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
+    await server.serve()
+
+
+class _OnSocket(Server):
+    """Granian's server on a socket that listens already.
+
+    Granian's own workers would each listen for themselves: clients in line at a killed worker would be lost, and two
+    crashes within seconds end all of them.
+    """
+
+    def __init__(self, app: Any, socket: int, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._socket = socket
+
+    def _init_shared_socket(self) -> None:
+        self._ssp = None
+        self._shd: Any = cast(Any, SocketHolder)(self._socket, False, self.backlog)
+        self._sfd: Any = self._socket
