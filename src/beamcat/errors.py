@@ -27,7 +27,8 @@ class ErrorKind(Enum):
     NOT_IMPLEMENTED = auto()
     """A known protocol feature that this server does not offer."""
     UNAVAILABLE = auto()
-    """A service we stand on (the database) is away for the moment; the call changed nothing, try again."""
+    """A service we stand on (the database) is away for the moment; the call changed nothing, unless the message says
+    that this is not known: try again."""
     TIMED_OUT = auto()
     """The question took longer than the settings allow and was stopped."""
     INTERNAL = auto()
@@ -108,7 +109,7 @@ class NotImplementedHere(BeamcatError):
 
 
 class Unavailable(BeamcatError):
-    """A service we stand on is away; nothing was changed, try again."""
+    """A service we stand on is away: try again. Nothing was changed, unless the message says that this is not known."""
 
     kind = ErrorKind.UNAVAILABLE
 

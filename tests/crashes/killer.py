@@ -17,6 +17,9 @@ VICTIM_WITHIN_S = 60.0
 BUSY_WITHIN_S = 0.5
 """How long to look for a backend at work, before an idle one will do."""
 
+AT_REST = ("idle", "startup", "authentication")
+"""What a backend's title ends with while it does nothing for anybody."""
+
 KINDS = ("worker", "postmaster", "backend", "auxiliary", "parent", "everything")
 """`parent` leaves PostgreSQL behind; `everything` is as if the machine had stopped, its disks apart."""
 ENDS_THE_SERVER = ("parent", "everything")
@@ -61,7 +64,7 @@ def _victims(beamcat: Beamcat, kind: str, *, idle_too: bool) -> list[tuple[int, 
             return [(p, title) for p, title in of_postgres if title.removeprefix("postgres: ").startswith(AUXILIARIES)]
         case "backend":
             backends = [(p, title) for p, title in of_postgres if title.startswith("postgres: beamcat ")]
-            return backends if idle_too else [(p, title) for p, title in backends if not title.endswith("idle")]
+            return backends if idle_too else [(p, title) for p, title in backends if not title.endswith(AT_REST)]
     raise ValueError(kind)
 
 

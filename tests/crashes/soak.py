@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 
 from beamcat.config import DatabaseSettings
@@ -26,7 +27,7 @@ from beamcat.database.cluster import SUPERUSER
 from beamcat.database.embedded import EmbeddedPostgres
 from tests.conformance.client import Session, sign_in
 from tests.crashes.facility import PASSWORD, SETTINGS, Facility, build, link_json, possible_links
-from tests.crashes.ingest import WRITERS, Writer
+from tests.crashes.ingest import READY_WITHIN_S, WRITERS, Writer
 from tests.crashes.killer import ENDS_THE_SERVER, KINDS, kill, processes_of
 from tests.crashes.ledger import Ledger, Link
 from tests.crashes.verify import verify
@@ -36,6 +37,7 @@ LONGEST_DELAY_S = 0.3
 """After its share of the objects is there, a kill waits for a random part of this."""
 POLL_S = 0.005
 GONE_WITHIN_S = 5.0
+STEADY_S = 0.5
 WORKERS = 2
 
 
@@ -117,6 +119,7 @@ class Soak:
             writer.finish()
         for writer in self._writers:
             writer.join()
+        self._wait_until_steady()
         self.verify()
         self.seconds = time.monotonic() - begun
 
@@ -201,6 +204,20 @@ class Soak:
             self.start()
             self.verify(all_for_clients=False)
         self._gate.set()
+
+    def _wait_until_steady(self) -> None:
+        """Wait for the recovery from the last kill: the database keeps connections, the server is ready."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while True:
+            with contextlib.suppress(psycopg.OperationalError, httpx.TransportError):
+                with self.superuser() as conn:
+                    time.sleep(STEADY_S)
+                    conn.execute("SELECT 1")
+                if self.beamcat.http.get("/readyz").status_code == httpx.codes.OK:
+                    return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the service was away for more than {READY_WITHIN_S:.0f} s")
+            time.sleep(POLL_S)
 
     def _left_behind(self) -> dict[int, str]:
         deadline = time.monotonic() + GONE_WITHIN_S
