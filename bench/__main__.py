@@ -6,6 +6,7 @@ import os
 import sys
 
 from bench.creation import creation
+from bench.dump import dump
 from bench.includes import includes
 from bench.load import anonymous_logins, throughput
 from bench.questions import questions
@@ -14,6 +15,7 @@ BENCHMARKS = {
     "questions": questions,
     "creation": creation,
     "includes": includes,
+    "dump": dump,
     "logins": anonymous_logins,
     "throughput": throughput,
 }

@@ -89,25 +89,44 @@ def pages() -> Iterator[tuple[str, str]]:
 def settings_page() -> str:
     """All settings, a heading each."""
     lines = [SETTINGS_INTRODUCTION]
-    sections: list[tuple[str, type[BaseModel], str]] = []
+    sections: list[tuple[str, list[type[BaseModel]], str]] = []
     for name, field in Settings.model_fields.items():
-        section = section_of(field)
-        if section is None:
+        kinds = sections_of(field.annotation)
+        if not kinds:
             lines += setting(name, field)
         else:
             is_table = typing.get_origin(field.annotation) is dict
-            sections.append((f"{name}.MNEMONIC" if is_table else name, section, field.description or ""))
-    for name, section, about in sections:
-        lines += [f"## {name}", "", one_line(section.__doc__), "", *([about, ""] if about else [])]
-        for key, field in section.model_fields.items():
-            lines += setting(f"{name}.{key}", field)
+            sections.append((f"{name}.MNEMONIC" if is_table else name, kinds, field.description or ""))
+    for name, kinds, about in sections:
+        if len(kinds) == 1:
+            lines += [f"## {name}", "", one_line(kinds[0].__doc__), "", *([about, ""] if about else [])]
+            lines += settings_in(name, kinds[0], set())
+        else:
+            lines += [f"## {name}", "", about, ""]
+            common = set.intersection(*(set(kind.model_fields) for kind in kinds)) - {"kind"}
+            lines += settings_in(name, kinds[0], set(kinds[0].model_fields) - common)
+            for kind in kinds:
+                choices = typing.get_args(kind.model_fields["kind"].annotation)
+                lines += [f"### {name} of kind {', '.join(choices)}", "", one_line(kind.__doc__), ""]
+                lines += settings_in(name, kind, common | (set() if len(choices) > 1 else {"kind"}))
     return "\n".join(lines)
 
 
-def section_of(field: FieldInfo) -> type[BaseModel] | None:
-    """The class of a section, or of the sections in a table of sections."""
-    candidates = [field.annotation, *typing.get_args(field.annotation)]
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+def settings_in(name: str, section: type[BaseModel], left_out: set[str]) -> list[str]:
+    """The settings of a section, a heading each."""
+    return [
+        line
+        for key, field in section.model_fields.items()
+        if key not in left_out
+        for line in setting(f"{name}.{key}", field)
+    ]
+
+
+def sections_of(annotation: object) -> list[type[BaseModel]]:
+    """The class of a section, or of the kinds of sections in a table of sections."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [section for inner in typing.get_args(annotation) for section in sections_of(inner)]
 
 
 def setting(key: str, field: FieldInfo) -> list[str]:

@@ -70,7 +70,7 @@ def test_it_says_its_version(beamcat: Command) -> None:
 
 @pytest.mark.parametrize(
     "command", ["serve", "demo", "init", "migrate", "account add", "account set-password", "account remove",
-                "account list", "settings show"]
+                "account list", "settings show", "import", "export"]
 )  # fmt: skip
 def test_every_command_teaches_by_example(beamcat: Command, command: str) -> None:
     outcome = beamcat(*command.split(), "--help")
@@ -152,3 +152,22 @@ def test_accounts_are_made_changed_listed_and_removed(
     assert "there is no account bob" in one_line(beamcat("account", "set-password", "bob", typed="x\n"))
     assert beamcat("account", "remove", "ann").out == "ann is removed.\n"
     assert "there is no account ann" in one_line(beamcat("account", "remove", "ann"))
+
+
+def test_a_catalogue_is_written_to_a_file_and_read_from_it(
+    beamcat: Command, monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BEAMCAT_DATABASE__URL", database_url)
+    by_hand, written = tmp_path / "by-hand.icat", tmp_path / "written.icat"
+    by_hand.write_text('1.0\n\nFacility(name:0,createId:1)\n"one","db/ann"\n"two","db/ann"\n')
+    done = beamcat("import", str(by_hand), "--attributes", "all")
+    assert done.out == "2 rows: 2 objects created, 0 overwritten.\n", done.err
+    assert "Facility exists with name = 'one' at line 4" in one_line(beamcat("import", str(by_hand)))
+    assert beamcat("import", str(by_hand), "--duplicate", "ignore").status == 0
+    assert beamcat("export", str(written), "--user", "db/admin").out == f"2 objects written to {written}.\n"
+    text = written.read_text()
+    assert text.startswith("# ICAT Export file written by db/admin\n1.0\n")
+    assert '"db/ann"' in text
+    assert list(tmp_path.glob("*.unfinished")) == []
+    assert beamcat("import", str(written), "--duplicate", "check", "--attributes", "all").status == 0
+    assert "nowhere" in one_line(beamcat("import", str(tmp_path / "nowhere.icat")))

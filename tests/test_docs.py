@@ -49,16 +49,18 @@ def headings(page: Path) -> set[str]:
 
 def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in section.model_fields.items():
-        inner = [
-            candidate
-            for candidate in (field.annotation, *typing.get_args(field.annotation))
-            if isinstance(candidate, type) and issubclass(candidate, BaseModel)
-        ]
+        inner = sections_in(field.annotation)
         is_table = typing.get_origin(field.annotation) is dict
-        if inner:
-            yield from settings_of(inner[0], f"{prefix}{name}.{'MNEMONIC.' if is_table else ''}")
-        else:
+        for kind in inner:
+            yield from settings_of(kind, f"{prefix}{name}.{'MNEMONIC.' if is_table else ''}")
+        if not inner:
             yield f"{prefix}{name}"
+
+
+def sections_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [section for inner in typing.get_args(annotation) for section in sections_in(inner)]
 
 
 def test_every_setting_has_its_heading(site: Path) -> None:
@@ -71,10 +73,10 @@ def test_every_setting_has_its_heading(site: Path) -> None:
 def test_every_setting_says_what_it_does() -> None:
     def undescribed(section: type[BaseModel]) -> Iterator[str]:
         for name, field in section.model_fields.items():
-            is_section = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-            if is_section:
-                yield from undescribed(typing.cast("type[BaseModel]", field.annotation))
-            elif not field.description:
+            inner = sections_in(field.annotation)
+            for kind in inner:
+                yield from undescribed(kind)
+            if not inner and not field.description:
                 yield f"{section.__name__}.{name}"
 
     assert list(undescribed(Settings)) == []

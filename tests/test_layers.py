@@ -36,6 +36,8 @@ LEVEL = {room: level for level, room in enumerate(ROOMS)}
 CORE = {room for room in LEVEL if LEVEL[room] < LEVEL["doors"]} - {"observability"}
 WEB = {"starlette", "granian", "uvicorn", "multipart", "python_multipart"}
 DRIVERS = {"psycopg", "psycopg_pool", "sqlalchemy", "alembic"}
+DOORS = {folder.parent.name for folder in (SOURCE / "doors").glob("*/__init__.py")}
+"""Each is a folder; the modules beside them are what doors share."""
 STATEMENT = re.compile(
     r"\b(INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\S+\s+SET|SELECT\s.*\sFROM\s+\"|COPY\s+\S+\s+FROM)\b", re.S
 )
@@ -99,7 +101,7 @@ def upward(module: Module) -> list[str]:
 
 
 def other_doors(module: Module) -> list[str]:
-    doors = ({*name.split(".")[2:3]} for name in module.imports() if name.startswith("beamcat.doors."))
+    doors = ({*name.split(".")[2:3]} & DOORS for name in module.imports() if name.startswith("beamcat.doors."))
     return [f"{module.name} imports the door {door}" for names in doors for door in names - {module.door}]
 
 

@@ -26,12 +26,15 @@ from beamcat.access.login_protection import LoginProtection
 from beamcat.access.rulebooks import Rulebooks
 from beamcat.access.sessions import SessionCount, Sessions
 from beamcat.catalogue.catalogue import Catalogue
+from beamcat.catalogue.dump.dumps import Dumps
 from beamcat.catalogue.search import Searches
 from beamcat.config import Settings
 from beamcat.database.pool import Database
 from beamcat.database.schema import newest_version
-from beamcat.doors.icat_rest.core import Core
+from beamcat.doors.authn.door import Authn
+from beamcat.doors.core import Core
 from beamcat.doors.icat_rest.door import IcatRest
+from beamcat.doors.icat_soap.door import IcatSoap
 from beamcat.doors.status import Status
 from beamcat.errors import BeamcatError, Unavailable
 from beamcat.observability.logs import logger
@@ -115,6 +118,12 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         routes=[
             Below("/icat", IcatRest(lambda: opened.core)),
+            Below("/ICATService/ICAT", IcatSoap(lambda: opened.core)),
+            *(
+                Below(f"/authn.{mnemonic}", Authn(lambda: opened.core))
+                for mnemonic, chosen in settings.authenticator.items()
+                if chosen.expose
+            ),
             Route("/healthz", status.alive),
             Route("/readyz", status.ready),
             Route("/metrics", status.metrics),
@@ -178,6 +187,8 @@ async def _open_database(
             else:
                 opened.database = database
                 opened.core = core = _core(settings, database, watch)
+                for sign_in in core.sessions.sign_ins.values():
+                    sign_in.authenticator.description()  # those of other servers are asked for theirs now
                 opened.tasks.append(asyncio.create_task(_prune(core)))
                 opened.tasks.append(asyncio.create_task(_measure(database, metrics)))
     finally:
@@ -188,12 +199,15 @@ def _core(settings: Settings, database: Database, watch: Watch) -> Core:
     sign_ins = build_authenticators(settings, database)
     protection = LoginProtection(database, settings.login_protection, lambda: datetime.now(UTC))
     rulebooks = Rulebooks(database, settings.catalogue)
+    searches = Searches(database, rulebooks, settings.catalogue, watch)
+    catalogue = Catalogue(database, rulebooks, settings)
     return Core(
         settings=settings,
         sessions=Sessions(database, settings.catalogue, sign_ins, protection),
         rulebooks=rulebooks,
-        searches=Searches(database, rulebooks, settings.catalogue, watch),
-        catalogue=Catalogue(database, rulebooks, settings),
+        searches=searches,
+        catalogue=catalogue,
+        dumps=Dumps(database, rulebooks, searches, catalogue, settings),
     )
 
 

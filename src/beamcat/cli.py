@@ -19,6 +19,10 @@ from rich.table import Table
 
 from beamcat import __version__
 from beamcat.access import accounts
+from beamcat.access.caller import Caller
+from beamcat.catalogue.dump.files import export_file, import_file
+from beamcat.catalogue.dump.importing import Duplicate, Imported, Order
+from beamcat.catalogue.dump.layout import Attributes
 from beamcat.config import Settings, load_settings
 from beamcat.database import schema
 from beamcat.database.pool import Database
@@ -56,6 +60,8 @@ Home = Annotated[
     Path | None,
     typer.Option("--home", metavar="DIR", help="Folder for all that Beamcat keeps.  [env var: BEAMCAT_HOME]"),
 ]
+DumpFile = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="The dump.")]
+DumpUser = Annotated[str, typer.Option(help="The user name that is written down as the one who did it.")]
 AccountName = Annotated[str, typer.Argument(help="What is typed at login, such as `ann`.")]
 
 
@@ -168,6 +174,57 @@ def migrate(config: Config = None, home: Home = None) -> None:
 
     before, after = asyncio.run(run())
     print(f"The schema is {after} already." if before == after else f"The schema went from {before} to {after}.")
+
+
+@app.command("import")
+def import_dump(
+    file: DumpFile,
+    config: Config = None,
+    home: Home = None,
+    *,
+    duplicate: Annotated[Duplicate, typer.Option(help="What to do with objects that are there already.")] = (
+        Duplicate.THROW
+    ),
+    attributes: Annotated[
+        Attributes, typer.Option(help="`all` keeps who made the objects, and when.")
+    ] = Attributes.USER,
+    user: DumpUser = "beamcat",
+) -> None:
+    """Read a dump into the catalogue, with every right.
+
+    A dump comes from `beamcat export`, from ICAT, or is written by hand. Rows before one that is refused stay.
+
+    Example: `beamcat import catalogue.icat --attributes all`
+    """
+    settings = _settings(config, home)
+
+    def load(database: Database) -> Awaitable[Imported]:
+        return import_file(database, settings, file, Order(Caller(user, root=True), duplicate, attributes))
+
+    done = _on_database(settings, load)
+    print(f"{done.rows:,} rows: {done.created:,} objects created, {done.overwritten:,} overwritten.")
+
+
+@app.command("export")
+def export_dump(
+    file: DumpFile,
+    config: Config = None,
+    home: Home = None,
+    attributes: Annotated[
+        Attributes, typer.Option(help="`all` writes who made the objects, and when.")
+    ] = Attributes.ALL,
+    user: DumpUser = "beamcat",
+) -> None:
+    """Write the whole catalogue as a dump, which any Beamcat and any ICAT can import.
+
+    Example: `beamcat export catalogue.icat`
+    """
+    settings = _settings(config, home)
+
+    def dump(database: Database) -> Awaitable[int]:
+        return export_file(database, settings, file, Caller(user, root=True), attributes)
+
+    print(f"{_on_database(settings, dump):,} objects written to {file}.")
 
 
 @app.command()

@@ -1,71 +1,59 @@
 """Ways to sign in: each turns credentials into a user name (ICAT specification I).
 
-`build_authenticators` makes the ones that the settings name. The texts of the errors are those of ICAT's plugins.
+`build_authenticators` makes the ones that the settings name. Those that Beamcat has by itself are here; `ldap`, `oidc`
+and `icat` have their own modules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Protocol
+from typing import assert_never
 
 from pydantic import SecretStr
 
+from beamcat.access.icat import IcatAuthenticator
+from beamcat.access.ldap import LdapAuthenticator
+from beamcat.access.oidc import OidcAuthenticator
 from beamcat.access.passwords import Passwords
-from beamcat.config import AuthenticatorSettings, Settings
+from beamcat.access.sign_in import (
+    USERNAME_AND_PASSWORD,
+    AllowedNetworks,
+    Authenticator,
+    CredentialKey,
+    SignIn,
+    WrongCredentials,
+    no_match,
+    storable,
+    username_and_password,
+    with_mechanism,
+)
+from beamcat.config import (
+    AnyAuthenticatorSettings,
+    AuthenticatorSettings,
+    IcatAuthenticatorSettings,
+    LdapAuthenticatorSettings,
+    OidcAuthenticatorSettings,
+    Settings,
+)
 from beamcat.database.pool import Database
-from beamcat.errors import SessionError
+
+__all__ = [
+    "ANONYMOUS",
+    "AllowedNetworks",
+    "AnonymousAuthenticator",
+    "Authenticator",
+    "CredentialKey",
+    "DatabaseAuthenticator",
+    "SignIn",
+    "SimpleAuthenticator",
+    "WrongCredentials",
+    "build_authenticators",
+    "storable",
+    "with_mechanism",
+]
 
 ANONYMOUS = "anon"
 """The user of every anonymous login, before the mechanism is put in front."""
-
-
-class WrongCredentials(SessionError):
-    """The credentials were looked at and refused: what counts as guessing (`login_protection`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialKey:
-    """One thing to type at login. `hide` says not to echo it."""
-
-    name: str
-    hide: bool = False
-
-
-USERNAME_AND_PASSWORD = (CredentialKey("username"), CredentialKey("password", hide=True))
-
-
-class Authenticator(Protocol):
-    """One way to sign in.
-
-    Only `BeamcatError`s leave it: `WrongCredentials` when the credentials are not right, another `SessionError` when
-    they are incomplete or the client may not sign in from where it is, `Unavailable` when a service behind it is away.
-    It need not slow down guessing: that is done before it is asked.
-    """
-
-    @property
-    def shares_session(self) -> bool:
-        """Whether everybody who signs in is the same user without credentials, and may be given the same session."""
-        ...
-
-    def description(self) -> tuple[CredentialKey, ...]:
-        """What to ask the user for, in order."""
-        ...
-
-    async def authenticate(self, credentials: Mapping[str, str], address: str) -> str:
-        """The user name, with its mechanism, of whoever has these credentials and comes from this IP address."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """An authenticator as it is offered: under its mnemonic, with the label and the hint shown to clients."""
-
-    mnemonic: str
-    authenticator: Authenticator
-    friendly: str | None = None
-    admin: bool = False
 
 
 def build_authenticators(settings: Settings, database: Database) -> dict[str, SignIn]:
@@ -76,44 +64,36 @@ def build_authenticators(settings: Settings, database: Database) -> dict[str, Si
     passwords = Passwords()
     return {
         mnemonic: SignIn(
-            mnemonic, _build(mnemonic, chosen, database, passwords), friendly=chosen.friendly, admin=chosen.admin
+            mnemonic,
+            _build(mnemonic, chosen, database, passwords),
+            friendly=chosen.friendly,
+            admin=chosen.admin,
+            expose=chosen.expose,
         )
         for mnemonic, chosen in settings.authenticator.items()
     }
 
 
-def _build(mnemonic: str, settings: AuthenticatorSettings, database: Database, passwords: Passwords) -> Authenticator:
+def _build(
+    mnemonic: str, settings: AnyAuthenticatorSettings, database: Database, passwords: Passwords
+) -> Authenticator:
     mechanism = mnemonic if settings.mechanism is None else settings.mechanism
     networks = AllowedNetworks(mnemonic, settings.networks)
-    match settings.kind:
-        case "simple":
+    match settings:
+        case LdapAuthenticatorSettings():
+            return LdapAuthenticator(mechanism, networks, settings, database)
+        case OidcAuthenticatorSettings():
+            return OidcAuthenticator(mechanism, networks, settings)
+        case IcatAuthenticatorSettings():
+            return IcatAuthenticator(mnemonic, networks, settings)
+        case AuthenticatorSettings(kind="simple"):
             return SimpleAuthenticator(mechanism, networks, settings.users, passwords)
-        case "db":
+        case AuthenticatorSettings(kind="db"):
             return DatabaseAuthenticator(mechanism, networks, database, passwords)
-        case "anon":
+        case AuthenticatorSettings():
             return AnonymousAuthenticator(mechanism, networks)
-
-
-class AllowedNetworks:
-    """Where people may sign in from. No network at all means everywhere."""
-
-    def __init__(self, mnemonic: str, networks: tuple[str, ...]) -> None:
-        self._mnemonic = mnemonic
-        self._networks: list[IPv4Network | IPv6Network] = [ip_network(network) for network in networks]
-
-    def check(self, address: str) -> None:
-        """Raise `SessionError` for an address outside; one that cannot be read is outside too."""
-        if self._networks and not self._holds(address):
-            raise SessionError(f"authn.{self._mnemonic} does not allow log in from your IP address {address}")
-
-    def _holds(self, address: str) -> bool:
-        try:
-            ip: IPv4Address | IPv6Address = ip_address(address)
-        except ValueError:
-            return False
-        if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-            ip = ip.ipv4_mapped  # a dual-stack socket reports IPv4 clients so
-        return any(ip in network for network in self._networks)
+        case _:
+            assert_never(settings)
 
 
 class SimpleAuthenticator:
@@ -135,11 +115,11 @@ class SimpleAuthenticator:
 
     async def authenticate(self, credentials: Mapping[str, str], address: str) -> str:
         """The user of these credentials."""
-        username, password = _username_and_password(credentials)
+        username, password = username_and_password(credentials)
         self._networks.check(address)
         stored = self._users.get(username)
         if not await self._passwords.verify(password, None if stored is None else stored.get_secret_value()):
-            raise _no_match()
+            raise no_match()
         return with_mechanism(self._mechanism, username)
 
 
@@ -160,11 +140,11 @@ class DatabaseAuthenticator:
 
     async def authenticate(self, credentials: Mapping[str, str], address: str) -> str:
         """The user of these credentials."""
-        username, password = _username_and_password(credentials)
+        username, password = username_and_password(credentials)
         self._networks.check(address)
         stored = await self._password_hash(username)
         if not await self._passwords.verify(password, stored) or stored is None:
-            raise _no_match()
+            raise no_match()
         better = await self._passwords.upgraded(password, stored)
         if better is not None:
             await self._replace(username, stored, better)
@@ -202,24 +182,3 @@ class AnonymousAuthenticator:
         """The anonymous user; whatever credentials are sent do not matter."""
         self._networks.check(address)
         return with_mechanism(self._mechanism, ANONYMOUS)
-
-
-def with_mechanism(mechanism: str, username: str) -> str:
-    """`db` and `ann` make `db/ann`; without a mechanism the user name stays as it is."""
-    return f"{mechanism}/{username}" if mechanism else username
-
-
-def storable(text: str) -> bool:
-    """Whether PostgreSQL can hold the text: it has no NUL and no half surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _username_and_password(credentials: Mapping[str, str]) -> tuple[str, str]:
-    for key in ("username", "password"):
-        if not credentials.get(key):
-            raise SessionError(f"{key} cannot be null or empty.")
-    return credentials["username"], credentials["password"]
-
-
-def _no_match() -> WrongCredentials:
-    return WrongCredentials("The username and password do not match")

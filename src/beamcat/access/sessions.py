@@ -114,14 +114,21 @@ class Sessions:
         `address` is the IP address of the client. Raises `SessionError` for an unknown plugin or rejected
         credentials, and `TooManyAttempts` before they are even looked at when there were too many wrong ones.
         """
+        user_name = await self.verify(plugin, credentials, address)
+        assert plugin is not None
+        if self._sign_ins[plugin].authenticator.shares_session:
+            return await self._shared_session(plugin, user_name)
+        return await self._new_session(plugin, user_name)
+
+    async def verify(self, plugin: str | None, credentials: Mapping[str, str], address: str) -> str:
+        """The user of the credentials, without a session: wrong ones are counted and errors are as for `login`."""
         if plugin is None or plugin not in self._sign_ins:
             raise SessionError(f"Authenticator mnemonic {'null' if plugin is None else plugin} not recognised")
         authenticator = self._sign_ins[plugin].authenticator
         if authenticator.shares_session:
-            return await self._shared_session(plugin, await authenticator.authenticate(credentials, address))
+            return await authenticator.authenticate(credentials, address)
         async with self._turnstiles[plugin].turn():
-            user_name = await self._authenticate(plugin, authenticator, credentials, address)
-        return await self._new_session(plugin, user_name)
+            return await self._authenticate(plugin, authenticator, credentials, address)
 
     async def find(self, session_id: str | None) -> Session:
         """The live session of that id; `SessionError` when the id is missing, unknown or expired."""

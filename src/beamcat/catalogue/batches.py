@@ -115,6 +115,8 @@ class _Builder:
         place = len(batch.rows)
         identifier = batch.ids[place]
         row = batch.shape.row(identifier, self._user, self._now, draft, counts_maintained=self._counts_maintained)
+        if draft.stamp is not None:
+            row[1:5] = draft.stamp.over(row[1:5])
         if parent is not None:
             row[batch.shape.position[parent.relation]] = parent.id
         batch.rows.append(row)

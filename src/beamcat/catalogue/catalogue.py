@@ -21,6 +21,7 @@ from beamcat.catalogue.mixed import write
 from beamcat.catalogue.permission import denied
 from beamcat.catalogue.rows import to_the_millisecond
 from beamcat.catalogue.rule_memory import RuleMemory
+from beamcat.catalogue.stored import stamp
 from beamcat.catalogue.updating import Update, update, whole
 from beamcat.catalogue.writing import Changes, Manner, Writing
 from beamcat.config import Settings
@@ -93,6 +94,21 @@ class Catalogue:
         except BeamcatError as error:
             error.offset = None
             raise
+
+    async def update_many(self, caller: Caller, entity: Entity, changes: Sequence[Change]) -> None:
+        """Replace all attributes and to-one relations of objects of one entity, each of them once, as SOAP does."""
+        icat_entity(entity.name)
+        updates = []
+        for offset, change in enumerate(changes):
+            if change.id is None:
+                raise NoSuchObject(f"{entity.name} has null primary key.", offset)
+            updates.append(Update(offset, change.id, whole(entity, change.draft)))
+
+        async def work(writing: Writing) -> None:
+            await update(writing, entity, updates)
+            await stamp(writing, entity, [(each.id, each.draft) for each in updates])
+
+        await self._write(caller, Manner.WHOLE, work)
 
     async def delete(self, caller: Caller, references: Sequence[Reference]) -> None:
         """Delete objects and everything below them, in order (F.6)."""

@@ -17,18 +17,37 @@ Value = str | int | float | bool | datetime | None
 refuses what does not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who made and changed an object, and when, as an administrator who moves it from elsewhere says.
+
+    None leaves it to the server: the caller, now. Moments are aware and have whole milliseconds.
+    """
+
+    create_id: str | None = None
+    create_time: datetime | None = None
+    mod_id: str | None = None
+    mod_time: datetime | None = None
+
+    def over(self, usual: Sequence[str | datetime]) -> list[str | datetime]:
+        """The four values, with the `usual` ones where nothing is said."""
+        said = (self.create_id, self.create_time, self.mod_id, self.mod_time)
+        return [other if value is None else value for value, other in zip(said, usual, strict=True)]
+
+
 @dataclass(slots=True)
 class Draft:
     """The members somebody gives to one object, by their ICAT names. Treat it as frozen.
 
     `values` holds attributes, `to_one` references to existing objects (None clears the relation), `to_many` objects
-    to create below this one. The base attributes are never part of a draft: the server keeps them.
+    to create below this one. The server keeps the base attributes, except where a dump is read: then `stamp` has them.
     """
 
     entity: Entity
     values: dict[str, Value] = field(default_factory=dict)
     to_one: dict[str, Reference | None] = field(default_factory=dict)
     to_many: dict[str, list[Draft]] = field(default_factory=dict)
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True)

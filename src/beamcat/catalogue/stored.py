@@ -59,6 +59,27 @@ async def overwrite(
     )
 
 
+async def stamp(writing: Writing, entity: Entity, rows: Sequence[tuple[int, Draft]]) -> None:
+    """Have who made and changed objects, and when, as the stamps of their drafts say; the others stay as they are."""
+    stamped = [(identifier, draft.stamp) for identifier, draft in rows if draft.stamp is not None]
+    if not stamped:
+        return
+    await writing.connection.execute(
+        f"UPDATE {quoted(table_name(entity))} t SET create_id = coalesce(n.create_id, t.create_id),"
+        " create_time = coalesce(n.create_time, t.create_time), mod_id = coalesce(n.mod_id, t.mod_id),"
+        " mod_time = coalesce(n.mod_time, t.mod_time)"
+        " FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[])"
+        " AS n(id, create_id, create_time, mod_id, mod_time) WHERE t.id = n.id",
+        [
+            [identifier for identifier, _ in stamped],
+            [said.create_id for _, said in stamped],
+            [said.create_time for _, said in stamped],
+            [said.mod_id for _, said in stamped],
+            [said.mod_time for _, said in stamped],
+        ],
+    )
+
+
 def _columns(
     writing: Writing, entity: Entity, rows: Sequence[tuple[int, Draft]], stored: dict[int, Stored]
 ) -> Iterator[tuple[str, list[Any]]]:

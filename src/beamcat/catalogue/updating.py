@@ -38,7 +38,7 @@ def whole(entity: Entity, draft: Draft) -> Draft:
     values = {a.name: draft.values.get(a.name, a.default) for a in entity.attributes}
     to_one = {r.name: draft.to_one.get(r.name) for r in entity.to_one}
     bare = {name: None if target is None else Reference(target.entity, target.id) for name, target in to_one.items()}
-    return Draft(entity, values, bare)
+    return Draft(entity, values, bare, stamp=draft.stamp)
 
 
 def named_members(draft: Draft) -> frozenset[str]:

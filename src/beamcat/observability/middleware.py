@@ -130,7 +130,7 @@ async def _send_fault(send: Send, request: ObservedRequest) -> None:
 
 
 def _believe_proxies(scope: Scope, headers: _Headers, proxies: Sequence[Network]) -> None:
-    """The client is the last address in `X-Forwarded-For` that is no proxy of ours."""
+    """The client is the last address in `X-Forwarded-For` that is no proxy of ours; scheme and host are the proxy's."""
     client = scope.get("client")
     if not client or not _within(client[0], proxies):
         return
@@ -143,6 +143,9 @@ def _believe_proxies(scope: Scope, headers: _Headers, proxies: Sequence[Network]
             break
     if (scheme := (headers.get("x-forwarded-proto") or "").strip().lower()) in {"http", "https"}:
         scope["scheme"] = scheme
+    if host := (headers.get("x-forwarded-host") or "").split(",")[0].strip():
+        others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        scope["headers"] = [*others, (b"host", host.encode("latin-1"))]
 
 
 def _is_address(text: str) -> bool:

@@ -11,11 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
-from beamcat.doors.icat_rest import entity_manager, information, sessions
+from beamcat.doors import core as parts
+from beamcat.doors.core import as_told
+from beamcat.doors.icat_rest import entity_manager, information, port, sessions
 from beamcat.doors.icat_rest.core import Core, Handler
 from beamcat.doors.icat_rest.errors import UnknownOperation, WrongMethod, error_response
-from beamcat.errors import BeamcatError, ErrorKind, InternalError, TimedOut, Unavailable
-from beamcat.observability.logs import logger
+from beamcat.errors import BeamcatError, TimedOut, Unavailable
 from beamcat.observability.requests import current_id, describe
 
 DOOR = "icat_rest"
@@ -42,6 +43,7 @@ RESOURCES: Mapping[str, Mapping[str, tuple[str, Handler]]] = {
     "/user/{name}": {"GET": ("logged_in", sessions.is_logged_in)},
     "/user/{mnemonic}/{name}": {"GET": ("logged_in", sessions.is_logged_in)},
     "/cloner": {"POST": ("clone", entity_manager.clone)},
+    "/port": {"GET": ("export", port.export), "POST": ("import", port.load)},
     "/sleep/{seconds}": {"GET": ("sleep", information.sleep)},
     "/waitMillis": {"POST": ("wait", information.wait_millis)},
     "/jpql": {"GET": ("jpql", information.not_offered)},
@@ -54,8 +56,10 @@ RESOURCES: Mapping[str, Mapping[str, tuple[str, Handler]]] = {
 class IcatRest:
     """The door. `core` gives what it opens onto, or None while that is not open."""
 
-    def __init__(self, core: Callable[[], Core | None]) -> None:
-        routes = [Route(path, _Resource(methods, core)) for path, methods in RESOURCES.items()]
+    def __init__(self, core: Callable[[], parts.Core | None]) -> None:
+        self._parts = core
+        self._core: Core | None = None
+        routes = [Route(path, _Resource(methods, self._opened)) for path, methods in RESOURCES.items()]
         self._router = Router(routes, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,6 +77,11 @@ class IcatRest:
                 raise
             response = error_response(_icat_error(problem), current_id())
             await response(scope, receive, send)
+
+    def _opened(self) -> Core | None:
+        if self._core is None and (opened := self._parts()) is not None:
+            self._core = Core.on(opened)
+        return self._core
 
 
 class _Resource:
@@ -120,10 +129,6 @@ class _CrossOriginSend:
 
 
 def _icat_error(problem: Exception) -> BeamcatError:
-    """The problem as an error a client may be told. What nobody foresaw is written to the log, not to the client."""
     if isinstance(problem, HTTPException) and problem.status_code == 404:
         return UnknownOperation()
-    if isinstance(problem, BeamcatError) and problem.kind is not ErrorKind.INTERNAL:
-        return problem
-    logger().error("unforeseen fault", exc_info=problem, door=DOOR)
-    return problem if isinstance(problem, BeamcatError) else InternalError(str(problem))
+    return as_told(problem, DOOR)

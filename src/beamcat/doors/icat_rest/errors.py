@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from beamcat.doors.core import message_for_client
 from beamcat.errors import BeamcatError, ErrorKind, TooManyAttempts
 
 ICAT_ERRORS: Mapping[ErrorKind, tuple[int, str]] = {
@@ -54,7 +55,7 @@ def error_response(error: BeamcatError, request_id: str) -> Response:
     """The error as ICAT's clients expect it. A fault of ours shows the request's id and nothing else."""
     status, code = ICAT_ERRORS[error.kind]
     headers: dict[str, str] = {}
-    message = error.message
+    message = message_for_client(error, request_id)
     match error:
         case UnknownOperation():
             status = 404
@@ -65,8 +66,6 @@ def error_response(error: BeamcatError, request_id: str) -> Response:
             headers["Retry-After"] = str(error.retry_after_s)
     if error.kind is ErrorKind.UNAVAILABLE:
         headers["Retry-After"] = str(UNAVAILABLE_RETRY_S)
-    if error.kind is ErrorKind.INTERNAL:
-        message = f"Something went wrong in the server. Request id: {request_id}"
     body: dict[str, Any] = {"code": code, "message": message}
     if error.offset is not None and error.offset >= 0:
         body["offset"] = error.offset

@@ -10,9 +10,10 @@ import binascii
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from beamcat.errors import BadParameter, TooLarge
+from beamcat.doors.bodies import read_body
+from beamcat.errors import BadParameter
 
 FORM = b"application/x-www-form-urlencoded"
 
@@ -65,26 +66,8 @@ async def form_parameters(request: Request, max_bytes: int) -> Mapping[str, str]
     Raises `TooLarge` as soon as it is known to exceed `max_bytes`, and `BadParameter` for another content type or a
     body that ends too early.
     """
-    body = await _body(request, max_bytes)
+    body = await read_body(request, max_bytes)
     content_type = request.headers.get("content-type", "").encode("latin-1").partition(b";")[0].strip().lower()
     if body and content_type not in {FORM, b""}:
         raise BadParameter(f"the content type must be {FORM.decode()}")
     return decoded(body)
-
-
-async def _body(request: Request, max_bytes: int) -> bytes:
-    too_large = TooLarge(f"the request body may have at most {max_bytes} bytes")
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise too_large
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        async for piece in request.stream():
-            size += len(piece)
-            if size > max_bytes:
-                raise too_large
-            pieces.append(piece)
-    except ClientDisconnect:
-        raise BadParameter("the request body ended too early") from None
-    return b"".join(pieces)

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from beamcat.access.authenticators import SignIn
-from beamcat.doors.icat_rest.core import VERSION, Core, json_response, no_content
+from beamcat.doors.core import VERSION
+from beamcat.doors.icat_rest.core import Core, json_response, no_content
 from beamcat.doors.icat_rest.errors import NOT_AN_OPERATION, UnknownOperation
 from beamcat.doors.icat_rest.forms import form_parameters
 from beamcat.errors import BadParameter, Forbidden, NotImplementedHere
@@ -40,7 +41,11 @@ async def properties(_request: Request, core: Core) -> Response:
 
 def _description(sign_in: SignIn) -> dict[str, Any]:
     keys = [
-        {"name": key.name, "hide": True} if key.hide else {"name": key.name}
+        {
+            "name": key.name,
+            **({"pattern": key.pattern} if key.pattern is not None else {}),
+            **({"hide": True} if key.hide else {}),
+        }
         for key in sign_in.authenticator.description()
     ]
     description: dict[str, Any] = {"mnemonic": sign_in.mnemonic, "keys": keys}

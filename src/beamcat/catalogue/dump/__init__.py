@@ -1,0 +1,1 @@
+"""Catalogues as text, in ICAT's dump format: written, and read again (ICAT specification G)."""

@@ -1,0 +1,1 @@
+"""ICAT's authenticator protocol: another server signs its users in with Beamcat's authenticators."""

@@ -1,0 +1,1 @@
+"""ICAT's SOAP interface (ICAT specification C)."""
