@@ -109,6 +109,11 @@ class Directory:
         return f"ldaps://localhost:{self.tls_port}"
 
     @property
+    def unnamed_url(self) -> str:
+        """The same server under an address that its certificate does not name."""
+        return f"ldap://127.0.0.2:{self.port}"
+
+    @property
     def ca_file(self) -> Path:
         return self.home / "ca.pem"
 
@@ -134,7 +139,15 @@ def running_directory(home: Path) -> Iterator[Directory]:
     subprocess.run(["/usr/sbin/slapadd", "-f", config, "-l", people], check=True, capture_output=True)
     directory = Directory(home, free_port(), free_port())
     process = subprocess.Popen(
-        ["/usr/sbin/slapd", "-f", config, "-h", f"{directory.url} {directory.tls_url}", "-d", "0"],
+        [
+            "/usr/sbin/slapd",
+            "-f",
+            config,
+            "-h",
+            f"{directory.url} {directory.tls_url} {directory.unnamed_url}",
+            "-d",
+            "0",
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

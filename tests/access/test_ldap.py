@@ -99,9 +99,12 @@ async def test_a_server_with_a_certificate_of_somebody_else_gets_no_password(
 
 
 async def test_a_certificate_for_another_host_is_refused(database: Database, directory: Directory) -> None:
-    other = f"ldap://{socket.gethostname()}.invalid:{directory.port}"
-    with pytest.raises(Unavailable):
+    other = directory.unnamed_url
+    with pytest.raises(InternalError, match="confidentialityRequired"):  # it is there, and answers
+        await sign_in(ldap(database, directory, url=other, start_tls=False, **BY_PRINCIPAL), "ann", "sunshine")
+    with pytest.raises(Unavailable) as refused:
         await sign_in(ldap(database, directory, url=other, **BY_PRINCIPAL), "ann", "sunshine")
+    assert "certificate is not valid for '127.0.0.2'" in str(refused.value.__cause__)
 
 
 async def test_without_encryption_the_directory_itself_may_refuse(database: Database, directory: Directory) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from beamcat.errors import BadParameter
 from beamcat.model import Attribute, Entity, Member, ToMany, ToOne, icat_entity
@@ -120,7 +120,7 @@ class _Search:
         if not joined:
             return query
         changed = rewritten(query.select, lambda path: joined.get(path, path))
-        return Query(**{**{name: getattr(query, name) for name in Query.__slots__}, "select": changed})
+        return replace(query, select=changed)
 
     def _collection(self, path: Path) -> ToMany | None:
         """The to-many relation a path ends in, if it does. Joins nothing."""
