@@ -59,7 +59,7 @@ QUIET_LOSSES = {
         "the counts of investigation investigation0"
     ],
     "DELETE FROM dataset WHERE id = {dataset}": ["in the database: is not there", "of a dataset {dataset} that is not"],
-    "UPDATE dataset SET id = (SELECT max(id) + 1 FROM dataset) WHERE id = {dataset}": [
+    "UPDATE dataset SET id = (SELECT last_value + 1 FROM dataset_id_seq) WHERE id = {dataset}": [
         "was acknowledged",
         "dataset_id_seq is at",
     ],
