@@ -2,7 +2,7 @@
 
 As lenient as the Java binding that clients are used to: an unknown element is ignored, of a single-valued element given
 twice the last counts, an unknown enumerated value is null, an empty number or date is null and an empty flag false, and
-a date without a zone is in UTC, and without a time at midnight.
+a date without a zone is in the one of the settings, and without a time at midnight.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache, partial
 
 from beamcat.catalogue.drafts import Change, Draft, Reference, Value
@@ -32,11 +32,13 @@ Reader = Callable[[str], Value]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request may hold: `nesting` objects inside each other, and `objects` to write."""
+class Terms:
+    """How one request is read: at most `nesting` objects inside each other and `objects` to write, and dates without a
+    zone as local time of `zone`."""
 
     nesting: int
     objects: int
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,19 @@ class _Plan:
 
 
 @cache
-def _plan(entity: Entity) -> _Plan:
+def _plan(entity: Entity, zone: tzinfo) -> _Plan:
     members = (*inherited_members(entity), *own_members(entity))
     return _Plan(
-        readers={m.name: partial(_READERS[m.kind], entity, m) for m in members if isinstance(m, Attribute)},
+        readers={m.name: _reader(entity, m, zone) for m in members if isinstance(m, Attribute)},
         to_one={m.name: ICAT_ENTITIES[m.target] for m in members if isinstance(m, ToOne)},
         to_many={m.name: ICAT_ENTITIES[m.target] for m in members if isinstance(m, ToMany)},
     )
+
+
+def _reader(entity: Entity, attribute: Attribute, zone: tzinfo) -> Reader:
+    if attribute.kind is Kind.DATETIME:
+        return partial(_moment, entity, attribute, zone)
+    return partial(_READERS[attribute.kind], entity, attribute)
 
 
 def text_of(operation: Element, name: str) -> str | None:
@@ -82,9 +90,9 @@ def bean_of(operation: Element) -> Element:
     return found[-1]
 
 
-def drafts_of(beans: list[Element], limits: Limits) -> list[Draft]:
+def drafts_of(beans: list[Element], terms: Terms) -> list[Draft]:
     """Objects to create, with everything below them. Ids and base attributes that are sent do not matter (F.2)."""
-    decoder = _Decoder(limits)
+    decoder = _Decoder(terms)
     drafts = []
     for offset, bean in enumerate(beans):
         try:
@@ -95,16 +103,16 @@ def drafts_of(beans: list[Element], limits: Limits) -> list[Draft]:
     return drafts
 
 
-def change_of(bean: Element, limits: Limits) -> Change:
+def change_of(bean: Element, terms: Terms) -> Change:
     """An object to update with all its attributes and to-one relations; what is below it is not looked at (F.4)."""
     entity = entity_of(bean)
-    return Change(entity, identifier_of(bean), _Decoder(limits).draft(entity, bean, 1, below=False))
+    return Change(entity, identifier_of(bean), _Decoder(terms).draft(entity, bean, 1, below=False))
 
 
-def references_of(beans: list[Element], limits: Limits) -> list[Reference]:
+def references_of(beans: list[Element], terms: Terms) -> list[Reference]:
     """Existing objects by their ids; whatever else was sent is ignored (F.6). Errors carry the offset."""
-    if len(beans) > limits.objects:
-        raise TooLarge(f"attempt to delete more than {limits.objects} objects in one call")
+    if len(beans) > terms.objects:
+        raise TooLarge(f"attempt to delete more than {terms.objects} objects in one call")
     references = []
     for offset, bean in enumerate(beans):
         try:
@@ -136,15 +144,15 @@ def identifier_of(bean: Element) -> int | None:
 class _Decoder:
     """Reads the beans of one request and counts their objects. Equal references become one."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
         self._objects = 0
         self._references: dict[tuple[str, int], Reference] = {}
 
     def draft(self, entity: Entity, bean: Element, depth: int, *, below: bool = True) -> Draft:
         """The members of a bean that is within `depth` - 1 others."""
         self._count(depth)
-        plan = _plan(entity)
+        plan = _plan(entity, self._terms.zone)
         draft = Draft(entity, {}, {}, {})
         for member in bean:
             name = str(member.tag)
@@ -172,10 +180,10 @@ class _Decoder:
 
     def _count(self, depth: int) -> None:
         self._objects += 1
-        if self._objects > self._limits.objects:
-            raise TooLarge(f"attempt to write more than {self._limits.objects} objects in one call")
-        if depth > self._limits.nesting:
-            raise TooLarge(f"the objects are nested more than {self._limits.nesting} levels deep")
+        if self._objects > self._terms.objects:
+            raise TooLarge(f"attempt to write more than {self._terms.objects} objects in one call")
+        if depth > self._terms.nesting:
+            raise TooLarge(f"the objects are nested more than {self._terms.nesting} levels deep")
 
 
 def _is_nil(element: Element) -> bool:
@@ -228,29 +236,31 @@ def _enumerated(_entity: Entity, attribute: Attribute, text: str) -> Value:
     return text.strip() if text.strip() in attribute.enumeration.values else None
 
 
-def _moment(entity: Entity, attribute: Attribute, text: str) -> Value:
+def _moment(entity: Entity, attribute: Attribute, zone: tzinfo, text: str) -> Value:
     text = text.strip()
     if not text:
         return None
-    moment = date_time(text)
+    moment = date_time(text, zone)
     if moment is None:
         raise BadParameter(f"Field {attribute.name} of {entity.name} must be a dateTime, not '{text[:100]}'")
     return moment
 
 
-def date_time(text: str) -> datetime | None:
+def date_time(text: str, zone: tzinfo = UTC) -> datetime | None:
     """An xs:dateTime in UTC; None for what is none, or not in the years 1 to 9999.
 
-    Without a zone it is taken as UTC, and a date alone is the beginning of its day.
+    One without a zone is local time of `zone`: the first of two that read the same, and one that clocks skip as if they
+    had not been set yet (`fold` 0). A date alone is the beginning of its day.
     """
     found = _DATE_TIME.fullmatch(text)
     if found is None:
         return None
-    day, hour, rest, fraction, zone = found.groups()
+    day, hour, rest, fraction, offset = found.groups()
     midnight = hour == "24" and rest == "00:00" and not (fraction or "").strip("0")
-    written = f"{day}T{'00' if midnight else hour or '00'}:{rest or '00:00'}.{(fraction or '0')[:6]:0<6}{zone or 'Z'}"
+    written = f"{day}T{'00' if midnight else hour or '00'}:{rest or '00:00'}.{(fraction or '0')[:6]:0<6}{offset or ''}"
     try:
-        return datetime.fromisoformat(written).astimezone(UTC) + timedelta(days=midnight)
+        moment = datetime.fromisoformat(written) + timedelta(days=midnight)
+        return (moment if offset else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
@@ -261,6 +271,6 @@ _READERS: dict[Kind, Callable[[Entity, Attribute, str], Value]] = {
     Kind.INTEGER: _whole_number,
     Kind.DOUBLE: _double,
     Kind.BOOLEAN: _boolean,
-    Kind.DATETIME: _moment,
     Kind.ENUM: _enumerated,
 }
+"""Readers of the kinds that need no zone."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from beamcat.access.authenticators import SignIn
 from beamcat.access.rules import Operation
 from beamcat.catalogue.drafts import Draft, Reference
 from beamcat.doors.core import VERSION, Core
 from beamcat.doors.icat_soap.decode import (
-    Limits,
+    Terms,
     bean_of,
     change_of,
     credentials_of,
@@ -43,10 +44,10 @@ class Call:
         return text_of(self.element, "sessionId")
 
     @property
-    def limits(self) -> Limits:
-        """What one request may hold."""
-        settings = self.core.settings
-        return Limits(settings.server.max_nesting, settings.catalogue.max_objects_per_write)
+    def terms(self) -> Terms:
+        """How the request is read."""
+        server, catalogue = self.core.settings.server, self.core.settings.catalogue
+        return Terms(server.max_nesting, catalogue.max_objects_per_write, ZoneInfo(server.time_zone))
 
 
 Handler = Callable[[Call], Awaitable[str | Iterator[str]]]
@@ -57,7 +58,7 @@ async def create(call: Call) -> str:
     """The id of a new object."""
     caller = await call.core.caller(call.session_id)
     try:
-        (draft,) = drafts_of([bean_of(call.element)], call.limits)
+        (draft,) = drafts_of([bean_of(call.element)], call.terms)
     except BeamcatError as error:
         error.offset = None  # there is one bean only
         raise
@@ -67,7 +68,7 @@ async def create(call: Call) -> str:
 async def create_many(call: Call) -> str:
     """The ids of new objects."""
     caller = await call.core.caller(call.session_id)
-    drafts = drafts_of(call.element.findall("beans"), call.limits)
+    drafts = drafts_of(call.element.findall("beans"), call.terms)
     created = await call.core.catalogue.create_many(caller, drafts) if drafts else []
     return response("createMany", [str(each) for each in created])
 
@@ -75,21 +76,21 @@ async def create_many(call: Call) -> str:
 async def update(call: Call) -> str:
     """Nothing; all attributes and to-one relations of an object are replaced."""
     caller = await call.core.caller(call.session_id)
-    await call.core.catalogue.update(caller, change_of(bean_of(call.element), call.limits))
+    await call.core.catalogue.update(caller, change_of(bean_of(call.element), call.terms))
     return response("update")
 
 
 async def delete(call: Call) -> str:
     """Nothing; an object and all below it are gone."""
     caller = await call.core.caller(call.session_id)
-    await call.core.catalogue.delete(caller, references_of([bean_of(call.element)], call.limits))
+    await call.core.catalogue.delete(caller, references_of([bean_of(call.element)], call.terms))
     return response("delete")
 
 
 async def delete_many(call: Call) -> str:
     """Nothing; objects and all below them are gone."""
     caller = await call.core.caller(call.session_id)
-    await call.core.catalogue.delete(caller, references_of(call.element.findall("beans"), call.limits))
+    await call.core.catalogue.delete(caller, references_of(call.element.findall("beans"), call.terms))
     return response("deleteMany")
 
 
@@ -124,7 +125,7 @@ async def is_access_allowed(call: Call) -> str:
     identifier = None if operation is Operation.CREATE else identifier_of(bean)
     subject: Draft | Reference
     if identifier is None:
-        (subject,) = drafts_of([bean], call.limits)
+        (subject,) = drafts_of([bean], call.terms)
     else:
         subject = Reference(entity_of(bean), identifier)
     allowed = await call.core.catalogue.is_access_allowed(caller, operation, subject)

@@ -1,0 +1,64 @@
+CREATE TABLE event_inbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz(3) NOT NULL,
+    user_name text COLLATE "C" NOT NULL,
+    request_id text COLLATE "C" NOT NULL,
+    entity text COLLATE "C" NOT NULL,
+    operation text COLLATE "C" NOT NULL CHECK (operation IN ('C', 'U', 'D')),
+    origin text COLLATE "C" NOT NULL CHECK (origin IN ('call', 'below', 'import', 'sign-in')),
+    ids int8multirange NOT NULL
+);
+
+CREATE TABLE event (
+    position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz(3) NOT NULL,
+    user_name text COLLATE "C" NOT NULL,
+    request_id text COLLATE "C" NOT NULL,
+    entity text COLLATE "C" NOT NULL,
+    operation text COLLATE "C" NOT NULL CHECK (operation IN ('C', 'U', 'D')),
+    origin text COLLATE "C" NOT NULL CHECK (origin IN ('call', 'below', 'import', 'sign-in')),
+    ids int8multirange NOT NULL
+);
+
+CREATE INDEX event_at_idx ON event (at);
+
+CREATE INDEX event_user_name_idx ON event (user_name, at);
+
+CREATE INDEX event_ids_idx ON event USING gist (ids);
+
+CREATE TABLE event_reader (
+    name text COLLATE "C" PRIMARY KEY,
+    position bigint NOT NULL,
+    moved timestamptz NOT NULL
+);
+
+CREATE TABLE call (
+    position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    started timestamptz(3) NOT NULL,
+    duration_ms double precision NOT NULL,
+    door text COLLATE "C" NOT NULL,
+    operation text COLLATE "C" NOT NULL,
+    outcome text COLLATE "C" NOT NULL,
+    user_name text COLLATE "C",
+    client text COLLATE "C",
+    request_id text COLLATE "C" NOT NULL,
+    entity text COLLATE "C",
+    object_id bigint,
+    query text COLLATE "C"
+);
+
+CREATE INDEX call_started_idx ON call (started);
+
+CREATE INDEX call_user_name_idx ON call (user_name, started);
+
+CREATE TABLE api_token (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    digest bytea NOT NULL UNIQUE CHECK (length(digest) = 32),
+    user_name text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    scopes text[] NOT NULL,
+    created timestamptz NOT NULL,
+    expires timestamptz,
+    used timestamptz,
+    UNIQUE (user_name, name)
+);
