@@ -1,0 +1,1 @@
+"""Places where the bytes of datafiles lie, and what each of them promises."""

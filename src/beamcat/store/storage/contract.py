@@ -1,0 +1,125 @@
+"""What a storage promises (data service specification, section B).
+
+Two sorts of places hold bytes: a main storage, from which they are read, and, where a facility has one, an archive
+storage, from which they have to be brought back first. A facility brings its own by an entry point of the group
+`beamcat.storage`, chosen by name in the settings; both sorts have contract tests in `beamcat.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from beamcat.errors import BeamcatError, ErrorKind
+
+Pieces = AsyncIterable[bytes]
+"""The bytes of a file, in order, in pieces of any size."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetPlace:
+    """What a storage is told of a dataset."""
+
+    id: int
+    name: str
+    location: str | None
+    investigation_id: int
+    investigation: str
+    visit_id: str
+    facility_id: int
+    facility: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What a storage knows of some bytes. `etag` changes when they do, and is the same on every server."""
+
+    size: int
+    modified_ns: int
+    etag: str
+
+
+class NoSuchData(BeamcatError):
+    """The storage holds nothing at that location."""
+
+    kind = ErrorKind.NOT_FOUND
+
+    def __init__(self, location: str) -> None:
+        super().__init__(f"there is no data at {location}")
+        self.location = location
+
+
+class StorageFull(BeamcatError):
+    """There is no room for more bytes."""
+
+    kind = ErrorKind.UNAVAILABLE
+
+
+class MainStorage(Protocol):
+    """Where the bytes are that can be read at once.
+
+    A location is text that the storage chose when the bytes were put there, or that whoever catalogued them knew; only
+    the storage understands it. It raises `BadParameter` for one it can never hold, such as a path that leads out of
+    it, `NoSuchData` for bytes that are not there, `StorageFull`, and `Unavailable` when it does not answer. Every call
+    may be repeated.
+    """
+
+    async def put(self, dataset: DatasetPlace, name: str, pieces: Pieces) -> str:
+        """Store the bytes at a new location; that location.
+
+        They are safe on disk when it returns. Nothing is visible before that, and nothing stays when `pieces` raises.
+        """
+        ...
+
+    async def put_at(self, location: str, pieces: Pieces) -> None:
+        """Store the bytes at a location known beforehand, as `put` does; what was there is replaced at once."""
+        ...
+
+    def read(self, location: str, first: int, stop: int) -> AsyncIterator[bytes]:
+        """The bytes from `first` up to `stop`, in pieces of about a mebibyte; fewer where the file ends."""
+        ...
+
+    async def stat(self, locations: Sequence[str]) -> list[Stat | None]:
+        """What is known of the bytes at each location, in their order; None where there are none."""
+        ...
+
+    async def delete(self, locations: Sequence[str]) -> None:
+        """Remove bytes; those that are not there are no error."""
+        ...
+
+    def local_path(self, location: str) -> Path | None:
+        """The file that holds the bytes, for whoever can read it faster; None for a storage that has no files."""
+        ...
+
+
+class ArchiveStorage(Protocol):
+    """Where bytes are safe, but slow to get: tape, usually.
+
+    A unit is named by a relative path of Beamcat's making. Errors are those of a main storage; every call may be
+    repeated.
+    """
+
+    async def put(self, unit: str, pieces: Pieces) -> None:
+        """Store a unit, safe when it returns; what was there under its name is replaced at once."""
+        ...
+
+    async def request(self, units: Sequence[str]) -> None:
+        """Ask for units to be made readable, all in one go where the storage can order them."""
+        ...
+
+    async def ready(self, units: Sequence[str]) -> dict[str, float | None]:
+        """For each unit that cannot be read yet the seconds it may take, None when nobody knows.
+
+        Raises `NoSuchData` for a unit that will never come.
+        """
+        ...
+
+    def read(self, unit: str) -> AsyncIterator[bytes]:
+        """The bytes of a unit that is ready."""
+        ...
+
+    async def delete(self, units: Sequence[str]) -> None:
+        """Remove units; those that are not there are no error."""
+        ...

@@ -1,0 +1,76 @@
+"""The main storage that comes with Beamcat: a directory of a file system, local or shared."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from beamcat.errors import BadParameter
+from beamcat.store.storage.contract import DatasetPlace, Pieces, Stat
+from beamcat.store.storage.folder import Folder
+
+LONGEST_PART = 255
+"""Bytes of a file name."""
+
+Layout = Literal["uuid", "name"]
+
+
+class PosixStorage:
+    """A `MainStorage` of files.
+
+    New bytes go to `<investigation id>/<dataset id>/<UUID>`, or with the layout `name` to
+    `<facility>/<investigation>/<visit>/<dataset>/<name>`. Files that others put below the directory can be catalogued
+    where they are: their location is their path below it.
+    """
+
+    def __init__(self, base: Path, *, layout: Layout = "uuid", also_below: Sequence[Path] = ()) -> None:
+        self._folder = Folder(base, also_below=also_below)
+        self._layout = layout
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._folder.close()
+
+    async def put(self, dataset: DatasetPlace, name: str, pieces: Pieces) -> str:
+        """Store the bytes at a new location; that location."""
+        location = self._new_location(dataset, name)
+        try:
+            await self._folder.write(location, pieces, replace=False)
+        except FileExistsError:
+            raise BadParameter(f"there is a file {name} in dataset {dataset.name} already") from None
+        return location
+
+    async def put_at(self, location: str, pieces: Pieces) -> None:
+        """Store the bytes at a location known beforehand."""
+        await self._folder.write(location, pieces, replace=True)
+
+    def read(self, location: str, first: int, stop: int) -> AsyncIterator[bytes]:
+        """The bytes from `first` up to `stop`."""
+        return self._folder.read(location, first, stop)
+
+    async def stat(self, locations: Sequence[str]) -> list[Stat | None]:
+        """What is known of the bytes at each location."""
+        return await self._folder.stat(locations)
+
+    async def delete(self, locations: Sequence[str]) -> None:
+        """Remove bytes, and folders that become empty."""
+        await self._folder.delete(locations)
+
+    def local_path(self, location: str) -> Path:
+        """The file that holds the bytes."""
+        return self._folder.path(location)
+
+    async def forget_unfinished(self, older_than: float) -> int:
+        """Remove what writers that died have left, last touched before that time; how many."""
+        return await self._folder.forget_unfinished(older_than)
+
+    def _new_location(self, dataset: DatasetPlace, name: str) -> str:
+        if self._layout == "uuid":
+            return f"{dataset.investigation_id}/{dataset.id}/{uuid4()}"
+        folders = (dataset.facility, dataset.investigation, dataset.visit_id, dataset.name)
+        parts = [part.replace("/", "_") for part in folders] + name.split("/")
+        if any(part in {"", ".", ".."} or "\0" in part or len(part.encode()) > LONGEST_PART for part in parts):
+            raise BadParameter(f"{name[:200]!r} cannot be the name of a file")
+        return "/".join(parts)
