@@ -21,7 +21,7 @@ class CallerValue(Enum):
     """The ids a statement is asked about."""
 
 
-Bindable = str | int | float | bool | datetime | list[str] | None | CallerValue
+Bindable = str | int | float | bool | datetime | list[str] | list[int] | None | CallerValue
 
 
 @dataclass(frozen=True, slots=True)
