@@ -59,8 +59,8 @@ class Wanted:
 class File:
     """A datafile that has bytes somewhere.
 
-    `catalogued_size` is None and `checksum` empty where the catalogue says nothing. `time` is when it was last modified,
-    in whole seconds since 1970.
+    `catalogued_size` is None and `checksum` empty where the catalogue says nothing. `time` is when it was last
+    modified, in whole seconds since 1970.
     """
 
     id: int

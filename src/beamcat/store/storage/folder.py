@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from beamcat.errors import BadParameter, Unavailable
 from beamcat.store.storage.contract import NoSuchData, Pieces, Stat, StorageFull
+from beamcat.store.storage.paths import checked
 
 PIECE = 1 << 20
 """Bytes that are read or written at a time."""
@@ -46,8 +47,7 @@ class Folder:
 
     def path(self, location: str) -> Path:
         """The file of a location. Raises `BadParameter` for one that leads out of the folder, by its letters."""
-        parts = location.split("/")
-        if not location or "\0" in location or any(part in {"", ".", ".."} for part in parts) or parts[0] == INCOMING:
+        if checked(location).split("/", 1)[0] == INCOMING:
             raise BadParameter(f"{location[:200]!r} is no location in this storage")
         return self.base / location
 
@@ -169,6 +169,11 @@ def _stat(path: Path) -> Stat | None:
         raise
     if not stat.S_ISREG(found.st_mode):
         return None
+    return stat_of(found)
+
+
+def stat_of(found: os.stat_result) -> Stat:
+    """What is known of a file, from what the system says of it."""
     return Stat(found.st_size, found.st_mtime_ns, f"{found.st_mtime_ns:x}-{found.st_size:x}")
 
 

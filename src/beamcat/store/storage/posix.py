@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Literal
-from uuid import uuid4
 
 from beamcat.errors import BadParameter
 from beamcat.store.storage.contract import DatasetPlace, Pieces, Stat
-from beamcat.store.storage.folder import Folder
+from beamcat.store.storage.folder import Folder, stat_of
+from beamcat.store.storage.paths import new_location
 
 LONGEST_PART = 255
 """Bytes of a file name."""
@@ -33,7 +34,7 @@ class PosixStorage:
         """Let the threads go."""
         self._folder.close()
 
-    async def put(self, dataset: DatasetPlace, name: str, pieces: Pieces) -> str:
+    async def put(self, dataset: DatasetPlace, name: str, pieces: Pieces, size: int | None = None) -> str:
         """Store the bytes at a new location; that location."""
         location = self._new_location(dataset, name)
         try:
@@ -42,7 +43,7 @@ class PosixStorage:
             raise BadParameter(f"there is a file {name} in dataset {dataset.name} already") from None
         return location
 
-    async def put_at(self, location: str, pieces: Pieces) -> None:
+    async def put_at(self, location: str, pieces: Pieces, size: int | None = None) -> None:
         """Store the bytes at a location known beforehand."""
         await self._folder.write(location, pieces, replace=True)
 
@@ -58,6 +59,11 @@ class PosixStorage:
         """Remove bytes, and folders that become empty."""
         await self._folder.delete(locations)
 
+    def open(self, location: str) -> tuple[int, Stat]:
+        """A descriptor to read the bytes with, and what is known of them. It blocks."""
+        descriptor = self._folder.open(location)
+        return descriptor, stat_of(os.fstat(descriptor))
+
     def local_path(self, location: str) -> Path:
         """The file that holds the bytes."""
         return self._folder.path(location)
@@ -68,7 +74,7 @@ class PosixStorage:
 
     def _new_location(self, dataset: DatasetPlace, name: str) -> str:
         if self._layout == "uuid":
-            return f"{dataset.investigation_id}/{dataset.id}/{uuid4()}"
+            return new_location(dataset)
         folders = (dataset.facility, dataset.investigation, dataset.visit_id, dataset.name)
         parts = [part.replace("/", "_") for part in folders] + name.split("/")
         if any(part in {"", ".", ".."} or "\0" in part or len(part.encode()) > LONGEST_PART for part in parts):
