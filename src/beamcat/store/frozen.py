@@ -13,6 +13,8 @@ import numpy as np
 
 from beamcat.store.archives.entries import Entries, Integers
 
+NOT_SAID = -1
+"""The size of a file of which neither catalogue nor storage has told one."""
 FILES_AT_MOST = 1 << 20
 """More are not in one run: what is packed is not trusted to be smaller."""
 

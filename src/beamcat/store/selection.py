@@ -99,6 +99,11 @@ class Selected:
         self._keys = terms.keys
         self._missing = set(wanted.datafiles)
 
+    @property
+    def connection(self) -> Connection:
+        """The connection whose snapshot all of it is read from."""
+        return self._reading.connection
+
     async def files(self) -> AsyncIterator[list[File]]:
         """The files, some thousand at a time. To be asked for once.
 
