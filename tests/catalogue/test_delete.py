@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 import pytest
+from psycopg import errors
 
 from beamcat.errors import Forbidden, NoSuchObject
 from tests.catalogue.conftest import World
@@ -83,3 +87,33 @@ async def test_the_first_of_many_that_must_stay_is_named(site: Site, world: Worl
 
 async def test_an_empty_list_deletes_nothing(site: Site) -> None:
     await site.delete()
+
+
+async def test_a_deletion_that_loses_against_another_transaction_is_done_again(
+    site: Site, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The other one holds what goes last, and asks for what is locked first."""
+    caplog.set_level("INFO", "beamcat.database.pool")
+    collection = await site.make("DataCollection")
+    for _ in range(20):  # PostgreSQL chooses who loses
+        dataset = await site.make("Dataset", name="contended", investigation=world.a, type=world.dataset_type)
+        await site.make("DataCollectionDataset", dataset=dataset, dataCollection=collection)
+        async with site.database.connection() as other:
+            with contextlib.suppress(errors.DeadlockDetected):
+                async with other.transaction():
+                    await other.execute("SELECT FROM data_collection_dataset FOR UPDATE")
+                    deletion = asyncio.create_task(site.delete(("Dataset", dataset)))
+                    while (
+                        await site.value(
+                            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                            "AND wait_event_type = 'Lock'"
+                        )
+                        == 0
+                    ):
+                        await asyncio.sleep(0.001)
+                    await other.execute("SELECT FROM dataset WHERE id = %s FOR UPDATE", [dataset])
+        await deletion
+        assert await site.value("SELECT count(*) FROM dataset WHERE name = 'contended'") == 0
+        if "lost against another one" in caplog.text:
+            return
+    pytest.fail("the deletion never lost")

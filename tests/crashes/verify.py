@@ -8,6 +8,8 @@ from typing import Any
 
 import psycopg
 
+from beamcat.database.naming import quoted, table_name
+from beamcat.model import ICAT_ENTITIES
 from tests.conformance.client import Session
 from tests.crashes.found import Found, in_the_tables, through_rest
 from tests.crashes.ledger import Call, Dataset, Ledger, Thing
@@ -43,6 +45,21 @@ UNION ALL
  EXCEPT SELECT 'too many', user_id, investigation_id, path, count FROM investigation_reader_source)
 """
 
+OBJECTS_AND_EVENTS = """
+WITH told AS (
+    SELECT operation, n AS id
+      FROM (SELECT entity, operation, ids FROM event UNION ALL SELECT entity, operation, ids FROM event_inbox) e,
+           unnest(ids) r, generate_series(lower(r), upper(r) - 1) n
+     WHERE entity = %s
+), expected AS (
+    SELECT id FROM told WHERE operation = 'C' EXCEPT ALL SELECT id FROM told WHERE operation = 'D'
+)
+(SELECT 'is there without an event', id FROM {table} EXCEPT ALL SELECT 'is there without an event', id FROM expected)
+UNION ALL
+(SELECT 'is not there, say the events', id FROM expected
+ EXCEPT ALL SELECT 'is not there, say the events', id FROM {table})
+"""
+
 BUSY = """
 SELECT count(*) FROM pg_stat_activity
  WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
@@ -70,6 +87,7 @@ def violations(
     wrong += settle(ledger, tables)
     wrong += compared(ledger, tables, "in the database")
     wrong += broken_sums(conn)
+    wrong += without_event(conn)
     wrong += compared(ledger, through_rest(root, changed), "for clients", changed)
     return wrong
 
@@ -161,6 +179,15 @@ def broken_sums(conn: psycopg.Connection[Any]) -> Iterator[str]:
         assert row is not None
         if row[0] is not None and row[0] > row[1]:
             yield f"{sequence} is at {row[1]}, but {table} has the id {row[0]}"
+
+
+def without_event(conn: psycopg.Connection[Any]) -> Iterator[str]:
+    """Objects that were created or deleted without exactly one event that says so."""
+    for entity in ICAT_ENTITIES.values():
+        statement = OBJECTS_AND_EVENTS.replace("{table}", quoted(table_name(entity))).encode()
+        rows = conn.execute(statement, [entity.name]).fetchall()
+        for what, identifier in rows[:SHOWN]:
+            yield f"{entity.name} {identifier} {what}; {len(rows)} such differences"
 
 
 SEQUENCES = """

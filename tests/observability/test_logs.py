@@ -65,6 +65,19 @@ def test_session_ids_and_passwords_are_not_written(stream: io.StringIO) -> None:
     assert "ValueError: bad session ***" in lines(stream)[-1]["exception"]
 
 
+def test_tokens_are_not_written_wherever_they_stand(stream: io.StringIO) -> None:
+    token = "beamcat_" + "aB3-_" * 9
+    log = logs.logger()
+    log.info(f"sessionId={token}", token="short", bearer="short", query=f"Facility [name = '{token}']", sql=token)
+    log.info("request", request_id=token, nested={"params": f"{token},{token[:35]}"})
+    logging.getLogger("some.library").warning("GET /icat/session/%s", token)
+    assert token[:30] not in stream.getvalue()
+    assert "short" not in stream.getvalue()
+    assert lines(stream)[0]["query"] == "Facility [name = 'beamcat_***']"
+    logs.logger().info("beamcat_requests_total is the name of a number")
+    assert "beamcat_requests_total is" in lines(stream)[-1]["event"]
+
+
 def test_what_is_no_secret_is_written(stream: io.StringIO) -> None:
     logs.logger().info("request", operation="search", query=f"SELECT f FROM Facility f WHERE f.name = '{SESSION}'")
     assert SESSION in lines(stream)[0]["query"]

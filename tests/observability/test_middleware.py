@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,9 +11,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from beamcat.errors import Unavailable
 from beamcat.observability.metrics import Metrics
 from beamcat.observability.middleware import Observed
-from beamcat.observability.requests import current_id, describe, name_user
+from beamcat.observability.requests import ObservedRequest, about, current_id, describe, name_outcome, name_user
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -106,3 +109,88 @@ async def test_a_stranger_may_not_say_who_he_is(metrics: Metrics) -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://beamcat") as client:
         answer = await client.get("/", headers={"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https"})
     assert answer.text.split(" ")[1:] == ["192.0.2.1", "http"]
+
+
+Noted = list[tuple[ObservedRequest, float]]
+
+
+async def noted_of(answering: Any, metrics: Metrics) -> tuple[ObservedRequest, float]:
+    """What is noted of a request to an application, whether or not that fails."""
+    noted: Noted = []
+    observed = Observed(answering, metrics, note=lambda request, seconds: noted.append((request, seconds)))
+    transport = httpx.ASGITransport(observed, raise_app_exceptions=False, client=("192.0.2.1", 9))
+    async with httpx.AsyncClient(transport=transport, base_url="http://beamcat") as client:
+        await client.get("/", headers={"X-Request-ID": "n-1"})
+    ((request, seconds),) = noted
+    return request, seconds
+
+
+async def begin(send: Any, status: int = 200) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": []})
+
+
+async def test_a_request_is_noted_when_the_last_byte_is_sent(metrics: Metrics) -> None:
+    async def streaming(scope: Any, receive: Any, send: Any) -> None:
+        about("search", query="q").entity = "Dataset"
+        about("get", query="another")
+        await begin(send)
+        for number in range(3):
+            await asyncio.sleep(0.02)
+            await send({"type": "http.response.body", "body": b"x", "more_body": number < 2})
+
+    request, seconds = await noted_of(streaming, metrics)
+    assert seconds >= 0.06
+    assert (request.id, request.client, request.outcome) == ("n-1", "192.0.2.1", "ok")
+    assert request.subject is not None
+    assert (request.subject.operation, request.subject.query, request.subject.entity) == ("search", "q", "Dataset")
+
+
+async def refusing(scope: Any, receive: Any, send: Any) -> None:
+    name_outcome("FORBIDDEN")
+    await begin(send, 403)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def refusing_without_a_word(scope: Any, receive: Any, send: Any) -> None:
+    await begin(send, 405)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def failing(scope: Any, receive: Any, send: Any) -> None:
+    raise RuntimeError("a fault")
+
+
+async def failing_in_the_middle(scope: Any, receive: Any, send: Any) -> None:
+    await begin(send)
+    raise Unavailable("away")
+
+
+async def stopping_in_the_middle(scope: Any, receive: Any, send: Any) -> None:
+    await begin(send)
+    await send({"type": "http.response.body", "body": b"x", "more_body": True})
+
+
+@pytest.mark.parametrize(
+    ("answering", "outcome"),
+    [
+        (refusing, "FORBIDDEN"),
+        (refusing_without_a_word, "BAD_PARAMETER"),
+        (failing, "INTERNAL"),
+        (failing_in_the_middle, "UNAVAILABLE"),
+        (stopping_in_the_middle, "BROKEN_OFF"),
+    ],
+)
+async def test_what_went_wrong_is_noted(metrics: Metrics, answering: Any, outcome: str) -> None:
+    observed: Noted = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        pass
+
+    application = Observed(answering, metrics, note=lambda request, seconds: observed.append((request, seconds)))
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "client": None}
+    with contextlib.suppress(Unavailable):
+        await application(scope, receive, send)
+    assert [request.outcome for request, _ in observed] == [outcome]

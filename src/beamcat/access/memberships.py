@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
-from beamcat.database.pool import Database
+from beamcat.database.outbox import ChangeKind, Origin, Step, record
+from beamcat.database.pool import Connection, Database
+from beamcat.observability.requests import current_id
 
 BY = "beamcat"
 """Who is written down as the one who made a user or a membership."""
@@ -20,6 +24,7 @@ SELECT p.name, m.user_id IS NOT NULL
 _ADD_USER = """
 INSERT INTO "user" (create_id, create_time, mod_id, mod_time, name)
 VALUES (%(by)s, now(), %(by)s, now(), %(user)s) ON CONFLICT (name) DO NOTHING
+RETURNING id
 """
 _JOIN = """
 INSERT INTO user_group (create_id, create_time, mod_id, mod_time, user_id, grouping_id)
@@ -27,10 +32,12 @@ SELECT %(by)s, now(), %(by)s, now(), u.id, p.id
   FROM "user" u, grouping p
  WHERE u.name = %(user)s AND p.name = ANY(%(joined)s::text[])
 ON CONFLICT (user_id, grouping_id) DO NOTHING
+RETURNING id
 """
 _LEAVE = """
 DELETE FROM user_group m USING "user" u, grouping p
  WHERE u.id = m.user_id AND p.id = m.grouping_id AND u.name = %(user)s AND p.name = ANY(%(left)s::text[])
+RETURNING m.id
 """
 
 log = structlog.get_logger(__name__)
@@ -50,8 +57,17 @@ async def keep_memberships(database: Database, user: str, wanted: Iterable[str],
             log.warning("there is no grouping to put a user into", grouping=missing, user=user)
         joined = [name for name, member in member_of.items() if not member and name in wanted_names]
         left = [name for name, member in member_of.items() if member and name not in wanted_names]
+        steps = []
         if joined:
-            await conn.execute(_ADD_USER, {"by": BY, "user": user})
-            await conn.execute(_JOIN, {"by": BY, "user": user, "joined": joined})
+            made = await _ids(conn, _ADD_USER, {"by": BY, "user": user})
+            steps.append(Step("User", ChangeKind.CREATED, Origin.SIGN_IN, made))
+            made = await _ids(conn, _JOIN, {"by": BY, "user": user, "joined": joined})
+            steps.append(Step("UserGroup", ChangeKind.CREATED, Origin.SIGN_IN, made))
         if left:
-            await conn.execute(_LEAVE, {"user": user, "left": left})
+            removed = await _ids(conn, _LEAVE, {"user": user, "left": left})
+            steps.append(Step("UserGroup", ChangeKind.DELETED, Origin.SIGN_IN, removed))
+        await record(conn, BY, datetime.now(UTC), current_id(), steps)
+
+
+async def _ids(conn: Connection, statement: str, params: dict[str, Any]) -> list[int]:
+    return [row[0] for row in await (await conn.execute(statement.encode(), params)).fetchall()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -18,7 +18,7 @@ from beamcat.access.rulebook import Rulebook, RuleRow
 from beamcat.access.rules import CompiledRule, compile_rule
 from beamcat.access.short_memory import ShortMemory
 from beamcat.config import CatalogueSettings
-from beamcat.database.pool import Database
+from beamcat.database.pool import Connection, Database
 from beamcat.errors import BeamcatError, Unavailable
 
 CHECKED_EVERY_S = 1.0
@@ -112,9 +112,14 @@ class Rulebooks:
 
     async def _read_caller(self, name: str) -> Caller:
         async with self._database.connection() as conn:
-            row = await (await conn.execute(_CALLER, (name,))).fetchone()
-        user_id, groups = (None, ()) if row is None else row
-        return Caller(name, name in self._root_user_names, user_id, frozenset(groups))
+            return await read_caller(conn, name, self._root_user_names)
+
+
+async def read_caller(connection: Connection, name: str, root_user_names: Collection[str]) -> Caller:
+    """The user of that name with the groups as they are now; the name need not belong to a `User`."""
+    row = await (await connection.execute(_CALLER, (name,))).fetchone()
+    user_id, groups = (None, ()) if row is None else row
+    return Caller(name, name in root_user_names, user_id, frozenset(groups))
 
 
 _Compiled = dict[tuple[str, str], CompiledRule | None]

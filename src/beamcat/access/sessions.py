@@ -4,6 +4,9 @@ Sessions live in the table `session`, so they survive a restart and hold in ever
 read for at most one second, so a logout or an expiry is felt everywhere within that time. A session id is a password:
 it is never logged, and the messages here that carry one must not be either.
 
+A token (`tokens.py`) is taken wherever a session id is. It is not a login: refreshing it and logging out of it succeed
+and change nothing, so that a script that ends as it should can come back. No message repeats a token.
+
 Anonymous logins share sessions: whoever signs in is given the same one as everybody before, whatever the worker, as
 long as not more than a `SHARED_PART` of its life time is gone. So ten thousand anonymous visitors a minute cost one row
 every few minutes. Logging out of a shared session answers as success and changes nothing, because others are still in
@@ -20,24 +23,35 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+from beamcat.access import tokens
 from beamcat.access.authenticators import Authenticator, SignIn, WrongCredentials, storable
+from beamcat.access.caller import EVERY_SCOPE, Scope
 from beamcat.access.login_protection import LoginProtection
 from beamcat.access.short_memory import ShortMemory
 from beamcat.access.turnstile import Turnstile
 from beamcat.config import CatalogueSettings
 from beamcat.database.pool import Database
 from beamcat.errors import SessionError
+from beamcat.observability.requests import about, name_user
 
 REMEMBERED_S = 1.0
-"""How long a worker trusts what it read about a session."""
+"""How long a worker trusts what it read about a session or a token."""
 REMEMBERED_AT_MOST = 20_000
-"""Sessions a worker remembers."""
+"""Sessions and tokens a worker remembers."""
 LOGINS_AT_ONCE = 4
 """Per worker and authenticator; more wait in line. It bounds how many guesses run ahead of their count."""
 LOGINS_WAITING = 200
 """Per worker and authenticator; whoever comes when the line is full is told to come back."""
 SHARED_PART = 24
 """A shared session is handed out for this part of its life time: 5 minutes of the usual 120."""
+NO_LOGIN = "token"
+"""What a session has in place of the mnemonic when it is the one of a token."""
+NEVER = datetime.max.replace(tzinfo=UTC)
+"""When a token expires that does not."""
+LONGEST_MINUTES = 52_560_000.0
+"""The most minutes that are told to be left, those of 100 years: for tokens that do not expire."""
+LONGEST_REPEATED = 100
+"""Characters of a session id that a message repeats: what is longer is something else, and may be a secret."""
 
 _SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 _SHARED_LOCK = 0x6265616D_73657373
@@ -51,17 +65,25 @@ SELECT id::text FROM session
  ORDER BY expires DESC
  LIMIT 1
 """
-_REFRESH = "UPDATE session SET expires = %s WHERE id = %s AND NOT (mechanism = ANY(%s::text[]) AND expires > %s)"
-_LOGOUT = "DELETE FROM session WHERE id = %s AND NOT mechanism = ANY(%s::text[])"
+_REFRESH = """
+UPDATE session SET expires = %s
+ WHERE id = %s AND NOT (mechanism = ANY(%s::text[]) AND expires > %s)
+RETURNING user_name
+"""
+_LOGOUT = "DELETE FROM session WHERE id = %s AND NOT mechanism = ANY(%s::text[]) RETURNING user_name"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A login: whose it is, until when, and the mnemonic of the authenticator that let them in."""
+    """A login: whose it is, until when, and the mnemonic of the authenticator that let them in.
+
+    The one of a token has `NO_LOGIN` as `plugin` and the scopes of the token, that of a login has all.
+    """
 
     user_name: str
     expires: datetime
     plugin: str
+    scopes: frozenset[Scope] = EVERY_SCOPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +123,8 @@ class Sessions:
         self._shared: dict[str, str] = {}
         self._sharing = asyncio.Lock()
         self._turnstiles = {mnemonic: Turnstile(LOGINS_AT_ONCE, LOGINS_WAITING) for mnemonic in sign_ins}
-        self._memory = ShortMemory[str, Session](self._read, REMEMBERED_S, REMEMBERED_AT_MOST, ticks)
+        self._tokens = tokens.Tokens(database, clock)
+        self._memory = ShortMemory[str | bytes, Session](self._read, REMEMBERED_S, REMEMBERED_AT_MOST, ticks)
 
     @property
     def sign_ins(self) -> Mapping[str, SignIn]:
@@ -114,7 +137,9 @@ class Sessions:
         `address` is the IP address of the client. Raises `SessionError` for an unknown plugin or rejected
         credentials, and `TooManyAttempts` before they are even looked at when there were too many wrong ones.
         """
+        about("login")
         user_name = await self.verify(plugin, credentials, address)
+        name_user(user_name)
         assert plugin is not None
         if self._sign_ins[plugin].authenticator.shares_session:
             return await self._shared_session(plugin, user_name)
@@ -131,9 +156,11 @@ class Sessions:
             return await self._authenticate(plugin, authenticator, credentials, address)
 
     async def find(self, session_id: str | None) -> Session:
-        """The live session of that id; `SessionError` when the id is missing, unknown or expired."""
+        """The live session of that id or token; `SessionError` when it is missing, unknown or expired."""
         if not session_id:
             raise SessionError("Session Id cannot be null or empty.")
+        if tokens.is_token(session_id):
+            return await self._find_token(session_id)
         session = await self._memory.get(session_id) if _SESSION_ID.fullmatch(session_id) else None
         if session is None:
             raise _unknown(session_id)
@@ -146,34 +173,48 @@ class Sessions:
         return (await self.find(session_id)).user_name
 
     async def remaining_minutes(self, session_id: str | None) -> float:
-        """Minutes until the session expires; `SessionError` as for `find`."""
-        return ((await self.find(session_id)).expires - self._clock()) / timedelta(minutes=1)
+        """Minutes until the session expires, at most `LONGEST_MINUTES`; `SessionError` as for `find`."""
+        left = (await self.find(session_id)).expires - self._clock()
+        return min(left / timedelta(minutes=1), LONGEST_MINUTES)
 
     async def refresh(self, session_id: str | None) -> None:
         """Give the session a full life time again, even an expired one that is still there.
 
-        A shared session gets it too, unless somebody refreshed it a moment ago. `SessionError` for an id that is
-        missing or unknown.
+        A shared session gets it too, unless somebody refreshed it a moment ago; a token does not. `SessionError` for
+        an id that is missing or unknown, and for a token as for `find`.
         """
+        about("refresh")
+        if session_id and tokens.is_token(session_id):
+            name_user(await self.caller_name(session_id))
+            return
         identifier = _checked(session_id)
         full = self._clock() + self._life_time
         recent = self._clock() + self._young_has_left
         async with self._database.connection() as conn:
             cursor = await conn.execute(_REFRESH, (full, identifier, self._shared_plugins, recent))
-            known = cursor.rowcount > 0 or await (await conn.execute(_FIND, (identifier,))).fetchone()
+            known = await cursor.fetchone() or await (await conn.execute(_FIND, (identifier,))).fetchone()
         self._memory.forget(identifier)
-        if not known:
+        if known is None:
             raise _unknown(identifier)
+        name_user(known[0])
 
     async def logout(self, session_id: str | None) -> None:
-        """End the session; a shared one stays for the others in it. `SessionError` for an id missing or unknown."""
+        """End the session; a shared one stays for the others in it, and a token until it is revoked.
+
+        `SessionError` for an id that is missing or unknown, and for a token as for `find`.
+        """
+        about("logout")
+        if session_id and tokens.is_token(session_id):
+            name_user(await self.caller_name(session_id))
+            return
         identifier = _checked(session_id)
         async with self._database.connection() as conn:
             cursor = await conn.execute(_LOGOUT, (identifier, self._shared_plugins))
-            known = cursor.rowcount > 0 or await (await conn.execute(_FIND, (identifier,))).fetchone()
+            known = await cursor.fetchone() or await (await conn.execute(_FIND, (identifier,))).fetchone()
         self._memory.forget(identifier)
-        if not known:
+        if known is None:
             raise _unknown(identifier)
+        name_user(known[0])
 
     async def is_logged_in(self, user_name: str) -> bool:
         """Whether any session of that user is stored, expired ones included, as ICAT counts."""
@@ -185,9 +226,13 @@ class Sessions:
         return row is not None and bool(row[0])
 
     async def prune(self) -> int:
-        """Remove expired sessions and failed logins that no longer count; how many sessions. To be run hourly."""
+        """Remove expired sessions, tokens that expired long ago and failed logins that no longer count.
+
+        How many sessions. To be run hourly.
+        """
         async with self._database.connection() as conn:
             cursor = await conn.execute("DELETE FROM session WHERE expires <= %s", (self._clock(),))
+            await tokens.prune(conn, self._clock())
         await self._protection.prune()
         return cursor.rowcount
 
@@ -200,6 +245,18 @@ class Sessions:
         async with self._database.connection() as conn:
             cursor = await conn.execute(statement, {"now": self._clock()})
             return tuple(SessionCount(*row) for row in await cursor.fetchall())
+
+    async def close(self) -> None:
+        """Finish what is being written beside the requests."""
+        await self._tokens.close()
+
+    async def _find_token(self, token: str) -> Session:
+        session = await self._memory.get(tokens.digest_of(token))
+        if session is None:
+            raise SessionError("The token is unknown: it was revoked, or is one of another server")
+        if session.expires <= self._clock():
+            raise SessionError(f"The token has expired on {session.expires:%Y-%m-%d %H:%M} UTC")
+        return session
 
     async def _authenticate(
         self, plugin: str, authenticator: Authenticator, credentials: Mapping[str, str], address: str
@@ -246,9 +303,13 @@ class Sessions:
             await conn.execute(_INSERT, (session_id, user_name, now + self._life_time, plugin, now))
         return session_id
 
-    async def _read(self, session_id: str) -> Session | None:
+    async def _read(self, key: str | bytes) -> Session | None:
+        """The session of an id, or of the token with a digest."""
+        if isinstance(key, bytes):
+            token = await self._tokens.read(key)
+            return None if token is None else Session(token.user_name, token.expires or NEVER, NO_LOGIN, token.scopes)
         async with self._database.connection() as conn:
-            row = await (await conn.execute(_FIND, (session_id,))).fetchone()
+            row = await (await conn.execute(_FIND, (key,))).fetchone()
         return None if row is None else Session(*row)
 
 
@@ -261,4 +322,5 @@ def _checked(session_id: str | None) -> str:
 
 
 def _unknown(session_id: str) -> SessionError:
-    return SessionError(f"Unable to find user by sessionid: {session_id}")
+    shown = session_id if len(session_id) <= LONGEST_REPEATED else f"a text of {len(session_id)} characters"
+    return SessionError(f"Unable to find user by sessionid: {shown}")

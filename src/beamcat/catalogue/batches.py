@@ -30,7 +30,8 @@ Numbered = tuple[int, Draft]
 class Batch:
     """The new objects of one entity: their rows, the index of the client's element for each, and their unique keys.
 
-    `checked` are the places of the rows whose creation needs the caller's right.
+    `checked` are the places of the rows whose creation needs the caller's right: those of the objects that the call
+    names. The others are created with an object above them.
     """
 
     shape: RowShape
@@ -44,6 +45,17 @@ class Batch:
     def entity(self) -> Entity:
         """The entity of all rows."""
         return self.shape.entity
+
+    def named_ids(self) -> Sequence[int]:
+        """The ids of the objects that the call names."""
+        return self.ids if len(self.checked) == len(self.ids) else [self.ids[place] for place in self.checked]
+
+    def ids_below(self) -> Sequence[int]:
+        """The ids of the objects that are created with an object above them."""
+        if len(self.checked) == len(self.ids):
+            return ()
+        named = set(self.checked)
+        return [identifier for place, identifier in enumerate(self.ids) if place not in named]
 
     def in_key_order(self) -> list[Row]:
         """The rows in the order of their unique keys, which is kinder to the indexes. Keys hold no null by now."""

@@ -16,6 +16,7 @@ from beamcat.catalogue.permission import denied, refusal
 from beamcat.catalogue.rows import MAINTAINED, is_enumerated, not_enumerated, shape_of, too_long
 from beamcat.catalogue.writing import Writing
 from beamcat.database.naming import column_name, quoted, table_name
+from beamcat.database.outbox import ChangeKind
 from beamcat.errors import BadParameter, NoSuchObject
 from beamcat.model import Attribute, Entity, Kind, ToOne
 
@@ -62,7 +63,7 @@ async def clone(
         if writing.careful:
             await _check_unique(writing, each, copies, overridden)
         await _copy(writing, each, copies, overridden, digest_key)
-        writing.changes.created.append((each, copies.new[each.name]))
+        writing.note(ChangeKind.CREATED, each, copies.new[each.name])
     for each in copied:
         if await denied(writing, Operation.CREATE, each, copies.new[each.name]):
             raise refusal(Operation.CREATE, each, None)

@@ -17,6 +17,7 @@ from beamcat.catalogue.faults import Fault, evident_faults, first_of, hidden_fau
 from beamcat.catalogue.permission import denied, refusal, sees_any_of
 from beamcat.catalogue.writing import Writing
 from beamcat.database.bulk import copy_rows
+from beamcat.database.outbox import ChangeKind
 from beamcat.model import ENTITIES
 
 
@@ -40,7 +41,8 @@ async def create(writing: Writing, drafts: Sequence[Numbered], parent: Parent | 
         raise fault.error
     for batch in batches:
         await copy_rows(writing.connection, batch.entity, batch.shape.columns, batch.in_key_order())
-        writing.changes.created.append((batch.entity, batch.ids))
+        writing.note(ChangeKind.CREATED, batch.entity, batch.named_ids())
+        writing.note(ChangeKind.CREATED, batch.entity, batch.ids_below(), below=True)
     await _check_rights(writing, batches)
     return batches.top_ids
 

@@ -6,11 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from beamcat.access.caller import Caller
+from beamcat.access.caller import Caller, Scope
 from beamcat.access.rulebooks import Rulebooks
 from beamcat.config import CatalogueSettings
 from beamcat.database.pool import Database
 from beamcat.errors import BadParameter
+from beamcat.observability.requests import about
 from beamcat.observability.slow_queries import Watch
 from beamcat.query.compile import compile_get, compile_search
 from beamcat.query.cursor import ParseLimits
@@ -47,19 +48,27 @@ class Searches:
         """The rows a search query selects, of what the caller may read."""
         if text is None:
             raise BadParameter("query may not be null")
+        subject = about("search", query=text)
+        caller.require(Scope.READ)
         rights = (await self._rulebooks.current()).rights(caller)
         plan = self._plans.get(
             (text, rights.key),
             lambda: compile_search(parse_search(text, self._limits), rights, self._max_entities),
         )
-        return await self._engine.search(plan, caller, text)
+        answer = await self._engine.search(plan, caller, text)
+        if answer.rows and isinstance(first := answer.rows[0][0], Record):
+            subject.entity, subject.object_id = first.entity.name, first.id
+        return answer
 
     async def get(self, caller: Caller, text: str, object_id: int) -> Record:
         """The object of a get query and what it includes. Raises `NoSuchObject` and `Forbidden`."""
+        subject = about("get", query=text)
+        caller.require(Scope.READ)
         rights = (await self._rulebooks.current()).rights(caller)
         plan = self._gets.get(
             (text, rights.key), lambda: compile_get(parse_get(text, self._limits), rights, self._max_entities)
         )
+        subject.entity, subject.object_id = plan.entity.name, object_id
         return await self._engine.get(plan, object_id, caller, text)
 
 

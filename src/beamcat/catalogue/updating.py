@@ -21,6 +21,7 @@ from beamcat.catalogue.permission import denied, denied_member, refusal, sees_an
 from beamcat.catalogue.stored import Stored, lock, overwrite
 from beamcat.catalogue.update_faults import value_faults
 from beamcat.catalogue.writing import Manner, Writing
+from beamcat.database.outbox import ChangeKind
 from beamcat.errors import AlreadyExists, Forbidden
 from beamcat.model import Entity, icat_entity
 
@@ -183,7 +184,7 @@ async def _overwrite_all(
             await _overwrite_all(writing, entity, updates[:middle], stored)
             await _overwrite_all(writing, entity, updates[middle:], stored)
             return
-    writing.changes.updated.append((entity, [each.id for each in updates]))
+    writing.note(ChangeKind.UPDATED, entity, [each.id for each in updates])
 
 
 def _new_key(entity: Entity, update: Update, stored: dict[int, Stored]) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -10,6 +10,7 @@ from enum import Enum
 from beamcat.access.caller import Caller
 from beamcat.access.rulebook import Rulebook
 from beamcat.catalogue.rule_memory import RuleMemory
+from beamcat.database.outbox import ChangeKind, Origin, Step
 from beamcat.database.pool import Connection
 from beamcat.model import Entity
 
@@ -28,21 +29,9 @@ class Manner(Enum):
     and rights may be given for single members."""
 
 
-@dataclass(slots=True)
-class Changes:
-    """What one transaction has changed, in order: the entity and the ids of each step.
-
-    `deleted` names the objects that were asked for, not what went with them.
-    """
-
-    created: list[tuple[Entity, Sequence[int]]] = field(default_factory=list)
-    updated: list[tuple[Entity, Sequence[int]]] = field(default_factory=list)
-    deleted: list[tuple[Entity, Sequence[int]]] = field(default_factory=list)
-
-    def touch_rights(self) -> bool:
-        """Whether somebody's rights may be different after this."""
-        steps = (*self.created, *self.updated, *self.deleted)
-        return any(entity.name in ROOT_OF_RIGHTS for entity, _ in steps)
+def touch_rights(changes: Iterable[Step]) -> bool:
+    """Whether somebody's rights may be different after these changes."""
+    return any(step.entity in ROOT_OF_RIGHTS for step in changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +40,7 @@ class Writing:
 
     `rulebook` is as it was before the transaction: rules written in it are not yet in force (section E.3). `careful`
     is set when the database has refused a first attempt: what is wrong is then looked for before rows are written.
+    `origin` says why objects are written that the call names; `changes` is what has been done so far, in order.
     """
 
     connection: Connection
@@ -61,4 +51,13 @@ class Writing:
     counts_maintained: bool
     memory: RuleMemory
     careful: bool = False
-    changes: Changes = field(default_factory=Changes)
+    origin: Origin = Origin.CALL
+    changes: list[Step] = field(default_factory=list)
+
+    def note(self, kind: ChangeKind, entity: Entity, ids: Sequence[int], *, below: bool = False) -> None:
+        """Something has been done to these objects: there will be an event.
+
+        `below` is for objects that the call does not name, but that are below one that it names.
+        """
+        origin = Origin.BELOW if below and self.origin is Origin.CALL else self.origin
+        self.changes.append(Step(entity.name, kind, origin, ids))

@@ -59,10 +59,12 @@ class Database:
 
     def __init__(self, url: str, settings: DatabaseSettings, *, wait_s: float = WAIT_S) -> None:
         self._wait_s = wait_s
+        self._url = url
+        self._session = _session(url, settings)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             connection_class=AsyncConnection,
-            kwargs=_session(url, settings),
+            kwargs=self._session,
             min_size=min(KEPT_CONNECTIONS, settings.connections),
             max_size=settings.connections,
             open=False,
@@ -102,6 +104,17 @@ class Database:
                 yield conn
             finally:
                 await self._pool.putconn(conn)
+
+    @contextlib.asynccontextmanager
+    async def own_connection(self) -> AsyncIterator[Connection]:
+        """A connection beside the pool, for who keeps one for long, such as for a lock that lives as long as it."""
+        with translated():
+            conn: Connection = await AsyncConnection.connect(self._url, **self._session)
+            try:
+                await _configure(conn)
+                yield conn
+            finally:
+                await conn.close()
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

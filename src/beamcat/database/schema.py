@@ -22,8 +22,17 @@ from beamcat.errors import BeamcatError, ErrorKind, InternalError, Unavailable, 
 OLDEST_SERVER = 150000
 """PostgreSQL 15, in the form of `server_version_num`."""
 
-_LOCK = 0x6265616D636174
+LOCK = 0x6265616D636174
 """The advisory lock of whoever changes the schema: "beamcat" in ASCII."""
+
+RESTORE_MARKER = "restore_unfinished"
+"""The table that is there from the beginning of a restore to its end: see `backup.restoring`."""
+
+
+class RestoreUnfinished(BeamcatError):
+    """A restore into the database was interrupted."""
+
+    kind = ErrorKind.UNAVAILABLE
 
 
 class SchemaOutdated(BeamcatError):
@@ -38,7 +47,7 @@ def initialise(url: str, settings: DatabaseSettings) -> None:
     Raises `ValidationFailed` when `datafile_partition_rows` differs from what the database was made with.
     """
     with _schema_connection(url) as connection:
-        _upgrade(connection, settings)
+        upgrade(connection, settings)
         found = connection.exec_driver_sql("SELECT datafile_partition_rows FROM catalogue_option").scalar_one()
     if found != settings.datafile_partition_rows:
         raise ValidationFailed(
@@ -52,7 +61,7 @@ def migrate(url: str) -> None:
     with _schema_connection(url) as connection:
         if _version(connection) is None:
             raise SchemaOutdated("the database holds no catalogue; run `beamcat init`")
-        _upgrade(connection, DatabaseSettings())
+        upgrade(connection, DatabaseSettings())
 
 
 def current_version(url: str) -> str | None:
@@ -69,24 +78,29 @@ def newest_version() -> str:
     return newest
 
 
+def known_versions() -> frozenset[str]:
+    """The versions that this Beamcat can make, or bring up to date."""
+    return frozenset(step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def assert_current(url: str) -> None:
     """Raise `SchemaOutdated`, saying what to do, unless the schema is the one this Beamcat needs."""
     found, needed = current_version(url), newest_version()
     if found is None:
         raise SchemaOutdated("the database holds no catalogue; run `beamcat init`")
-    known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found not in known:
+    if found not in known_versions():
         raise SchemaOutdated(f"the schema of the database, {found}, is newer than this Beamcat; install a newer one")
     if found != needed:
         raise SchemaOutdated(f"the schema of the database is {found}, but {needed} is needed; run `beamcat migrate`")
 
 
-def _upgrade(connection: Connection, settings: DatabaseSettings) -> None:
+def upgrade(connection: Connection, settings: DatabaseSettings, version: str = "head") -> None:
+    """Make the schema, or bring it to `version`; in the transaction of the connection, if it is in one."""
     config = _config()
     config.attributes["connection"] = connection
     config.attributes["datafile_partition_rows"] = settings.datafile_partition_rows
     config.attributes["maintain_file_counts"] = settings.maintain_file_counts
-    command.upgrade(config, "head")
+    command.upgrade(config, version)
 
 
 def _config() -> Config:
@@ -108,8 +122,12 @@ def _schema_connection(url: str, *, alone: bool = True) -> Iterator[Connection]:
         with engine.connect() as connection:
             if int(connection.exec_driver_sql("SHOW server_version_num").scalar_one()) < OLDEST_SERVER:
                 raise ValidationFailed("PostgreSQL 15 or newer is needed")
+            if connection.exec_driver_sql(f"SELECT to_regclass('{RESTORE_MARKER}')").scalar_one() is not None:
+                raise RestoreUnfinished(
+                    "a restore into this database was interrupted, or is still running; run `beamcat restore` again"
+                )
             if alone:
-                connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK})")
+                connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK})")
             connection.commit()
             yield connection
             connection.commit()

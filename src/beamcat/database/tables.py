@@ -235,11 +235,13 @@ INFRASTRUCTURE = (
     ids int8multirange NOT NULL
 )""",
     "CREATE INDEX event_at_idx ON event (at)",
-    "CREATE INDEX event_user_name_idx ON event (user_name, at)",
+    "CREATE INDEX event_user_name_idx ON event (user_name, position)",
+    "CREATE INDEX event_entity_idx ON event (entity, position)",
     "CREATE INDEX event_ids_idx ON event USING gist (ids)",
     # How far each reader of `event`, or of another table of positions, has come.
     """CREATE TABLE event_reader (
     name text COLLATE "C" PRIMARY KEY,
+    source text COLLATE "C" NOT NULL CHECK (source IN ('event', 'call')),
     position bigint NOT NULL,
     moved timestamptz NOT NULL
 )""",
@@ -258,20 +260,77 @@ INFRASTRUCTURE = (
     object_id bigint,
     query text COLLATE "C"
 )""",
-    "CREATE INDEX call_started_idx ON call (started)",
-    "CREATE INDEX call_user_name_idx ON call (user_name, started)",
+    "CREATE INDEX call_started_idx ON call (started, position)",
+    "CREATE INDEX call_user_name_idx ON call (user_name, started, position)",
+    "CREATE INDEX call_object_idx ON call (object_id, entity, started, position) WHERE object_id IS NOT NULL",
+    "CREATE INDEX call_outcome_idx ON call (started, position) WHERE outcome <> 'ok'",
     # Passwords of scripts. Only the SHA-256 of a token is kept: it has 256 bits of chance in it, no dictionary helps.
     """CREATE TABLE api_token (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     digest bytea NOT NULL UNIQUE CHECK (length(digest) = 32),
     user_name text COLLATE "C" NOT NULL,
     name text COLLATE "C" NOT NULL,
-    scopes text[] NOT NULL,
+    scopes text[] NOT NULL CHECK (cardinality(scopes) > 0 AND scopes <@ ARRAY['read', 'write']),
     created timestamptz NOT NULL,
     expires timestamptz,
     used timestamptz,
     UNIQUE (user_name, name)
 )""",
+    # Digests of the bytes at a location of a storage, true as long as size and etag are those; `checked` is when they
+    # were last found right. `pieces` is the SHA-256 of each piece, one after the other.
+    """CREATE TABLE file_digest (
+    storage text COLLATE "C" NOT NULL,
+    location text COLLATE "C" NOT NULL,
+    size bigint NOT NULL CHECK (size >= 0),
+    etag text COLLATE "C" NOT NULL,
+    crc32 bigint NOT NULL CHECK (crc32 BETWEEN 0 AND 4294967295),
+    adler32 bigint CHECK (adler32 BETWEEN 0 AND 4294967295),
+    sha256 bytea CHECK (length(sha256) = 32),
+    md5 bytea CHECK (length(md5) = 16),
+    piece_length bigint CHECK (piece_length > 0),
+    pieces bytea CHECK (length(pieces) % 32 = 0),
+    computed timestamptz NOT NULL,
+    checked timestamptz,
+    PRIMARY KEY (storage, location),
+    CHECK ((piece_length IS NULL) = (pieces IS NULL))
+)""",
+    # How far the check of the files of each storage has come.
+    """CREATE TABLE file_check (
+    storage text COLLATE "C" PRIMARY KEY,
+    datafile_id bigint NOT NULL,
+    moved timestamptz NOT NULL
+)""",
+    # Downloads that have been prepared: frozen selections, and what an archive of them is like once it is known.
+    """CREATE TABLE prepared (
+    id uuid PRIMARY KEY,
+    user_name text COLLATE "C" NOT NULL,
+    created timestamptz NOT NULL,
+    form text COLLATE "C" NOT NULL CHECK (form IN ('file', 'zip', 'tar')),
+    zip boolean NOT NULL,
+    compress boolean NOT NULL,
+    files bigint NOT NULL,
+    runs integer NOT NULL,
+    renamed bigint NOT NULL,
+    datasets bigint[] NOT NULL,
+    layout text COLLATE "C",
+    etag text COLLATE "C",
+    size bigint,
+    newest bigint,
+    run_entries bigint[],
+    run_bodies bigint[],
+    run_records bigint[],
+    mismatched bigint[],
+    mismatched_count bigint
+)""",
+    "CREATE INDEX prepared_created_idx ON prepared (created, id)",
+    # Their files, some thousand in a row, packed by `store.frozen`.
+    """CREATE TABLE prepared_run (
+    prepared_id uuid NOT NULL REFERENCES prepared (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    number integer NOT NULL,
+    packed bytea NOT NULL,
+    PRIMARY KEY (prepared_id, number)
+)""",
+    "ALTER TABLE prepared_run ALTER packed SET STORAGE EXTERNAL",
 )
 """Tables that are not part of the model."""
 

@@ -1,4 +1,4 @@
-"""Structured logs: one event per line, with the request's id, and never a session id or a password.
+"""Structured logs: one event per line, with the request's id, and never a session id, a token or a password.
 
 `configure` is called once, by the process that runs the server. Messages of libraries take the same way.
 """
@@ -31,11 +31,14 @@ _SECRET_KEYS = frozenset(
         "session_id",
         "credentials",
         "authorization",
+        "token",
+        "bearer",
         "cookie",
         "key",
     }
 )
 _SESSION_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_TOKEN = re.compile(r"beamcat_[A-Za-z0-9_-]{24,}", re.ASCII)
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
 _FREE_TEXT = ("event", "message", "error", "exception", "path")
 
@@ -99,18 +102,24 @@ def hide_secrets(_logger: Any, _method: str, event: EventDict) -> EventDict:
         if isinstance(value, str):
             if key.lower() in _SECRET_KEYS:
                 event[key] = HIDDEN
-            elif key in _FREE_TEXT:
-                event[key] = without_secrets(value)
+            else:
+                event[key] = without_secrets(value) if key in _FREE_TEXT else without_tokens(value)
         elif isinstance(value, MutableMapping | Mapping):
             event[key] = hide_secrets(_logger, _method, dict(value))
     return event
 
 
 def without_secrets(text: str) -> str:
-    """`text` without session ids and without the passwords of URLs."""
+    """`text` without session ids, tokens and the passwords of URLs."""
+    text = without_tokens(text)
     if "-" in text:
         text = _SESSION_ID.sub(HIDDEN, text)
     return _URL_PASSWORD.sub(rf"\1{HIDDEN}@", text) if "://" in text else text
+
+
+def without_tokens(text: str) -> str:
+    """`text` without the tokens of scripts, and without beginnings of them. Nothing else looks like them."""
+    return _TOKEN.sub(f"beamcat_{HIDDEN}", text) if "beamcat_" in text else text
 
 
 def _json(event: EventDict, **_options: Any) -> str:

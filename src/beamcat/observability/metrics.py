@@ -42,6 +42,9 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self._calls_dropped = Counter(
+            "beamcat_calls_dropped", "Calls that are missing in the log of calls", registry=registry
+        )
         self._by_operation: dict[tuple[str, str], Histogram] = {}
         self._by_status: dict[tuple[str, str, int], Counter] = {}
 
@@ -65,15 +68,26 @@ class Metrics:
         """A question was slow."""
         self._slow.inc()
 
+    def calls_dropped(self, calls: int) -> None:
+        """Calls could not be written down."""
+        self._calls_dropped.inc(calls)
+
     def pool(self, states: Mapping[str, int]) -> None:
         """How the connections of this worker are at the moment."""
         for state, number in states.items():
             self._pool.labels(state).set(number)
 
-    def page(self, sessions: Iterable[tuple[str, int, int]]) -> bytes:
+    def page(
+        self,
+        sessions: Iterable[tuple[str, int, int]],
+        readers: Iterable[tuple[str, int, float]] = (),
+        inbox: tuple[int, float] | None = None,
+    ) -> bytes:
         """Everything in Prometheus' text form, summed over the workers.
 
-        `sessions` are the same whoever is asked: authenticator, live sessions, expired ones not yet removed.
+        The rest is the same whoever is asked. `sessions`: authenticator, live sessions, expired ones not yet removed.
+        `readers` of events: name, positions behind, age in seconds of the oldest unread row. `inbox`: events without a
+        position, and the age of the oldest; None when not known.
         """
         directory = os.environ.get(DIRECTORY_VARIABLE)
         registry = self._registry
@@ -83,6 +97,7 @@ class Metrics:
             MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]
         shared = CollectorRegistry()
         shared.register(_Sessions(sessions))
+        shared.register(_Events(readers, inbox))
         return generate_latest(registry) + generate_latest(shared)
 
 
@@ -96,6 +111,26 @@ class _Sessions(Collector):
             family.add_metric((authenticator, "live"), live)
             family.add_metric((authenticator, "expired"), expired)
         yield family
+
+
+class _Events(Collector):
+    def __init__(self, readers: Iterable[tuple[str, int, float]], inbox: tuple[int, float] | None) -> None:
+        self._readers = tuple(readers)
+        self._inbox = inbox
+
+    def collect(self) -> Iterable[Metric]:
+        behind = GaugeMetricFamily("beamcat_event_reader_lag", "Positions a reader is behind", labels=("reader",))
+        seconds = GaugeMetricFamily(
+            "beamcat_event_reader_lag_seconds", "Age of what a reader has to read next", labels=("reader",)
+        )
+        for name, positions, age_s in self._readers:
+            behind.add_metric((name,), positions)
+            seconds.add_metric((name,), age_s)
+        yield from (behind, seconds)
+        if self._inbox is not None:
+            rows, age_s = self._inbox
+            yield GaugeMetricFamily("beamcat_event_inbox_rows", "Events without a position", rows)
+            yield GaugeMetricFamily("beamcat_event_inbox_age_seconds", "Age of the oldest of them", age_s)
 
 
 def forget_the_dead(directory: Path, is_alive: Callable[[int], bool] | None = None) -> None:

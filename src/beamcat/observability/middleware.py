@@ -9,10 +9,16 @@ from typing import Any
 
 from opentelemetry.trace import Tracer
 
+from beamcat.errors import BeamcatError, ErrorKind
 from beamcat.observability.logs import logger
 from beamcat.observability.metrics import Metrics
 from beamcat.observability.requests import CURRENT, ObservedRequest, request_id
 from beamcat.observability.tracing import request_span
+
+WELL = "ok"
+"""The outcome of a request that was answered as it was meant to be."""
+BROKEN_OFF = "BROKEN_OFF"
+"""The outcome of a request whose answer did not arrive in full: the client went away."""
 
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _FAULT = b"Something went wrong here. Request id: "
@@ -23,6 +29,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Note = Callable[[ObservedRequest, float], None]
+"""Takes a request that has ended, and how many seconds it took."""
 
 
 class _Headers:
@@ -43,7 +51,8 @@ class _Headers:
 class Observed:
     """An ASGI application with everything that is written down about its requests.
 
-    A fault that no door has dealt with is logged and answered with 500 and the request's id, nothing more.
+    A fault that no door has dealt with is logged and answered with 500 and the request's id, nothing more. `note` is
+    handed every request when its last byte is on its way.
     """
 
     def __init__(
@@ -52,10 +61,12 @@ class Observed:
         metrics: Metrics,
         tracer: Callable[[], Tracer | None] = lambda: None,
         trusted_proxies: Sequence[str] = (),
+        note: Note = lambda _request, _seconds: None,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._tracer = tracer
+        self._note = note
         self._proxies = tuple(ipaddress.ip_network(network, strict=False) for network in trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +77,8 @@ class Observed:
         headers = _Headers(scope)
         if self._proxies:
             _believe_proxies(scope, headers, self._proxies)
-        request = ObservedRequest(request_id(headers.get("x-request-id")), tracer=self._tracer())
+        client = scope["client"][0] if scope.get("client") else None
+        request = ObservedRequest(request_id(headers.get("x-request-id")), tracer=self._tracer(), client=client)
         token = CURRENT.set(request)
         try:
             if request.tracer is None:
@@ -88,15 +100,16 @@ class Observed:
             CURRENT.reset(token)
 
     async def _answer(self, request: ObservedRequest, scope: Scope, receive: Receive, send: Send) -> int:
-        status = 0
+        status, complete = 0, False
         header = (b"x-request-id", request.id.encode("ascii"))
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), header]
             await send(message)
+            complete = complete or (message["type"] != "http.response.start" and not message.get("more_body"))
 
         started = time.perf_counter()
         self._metrics.started()
@@ -104,12 +117,15 @@ class Observed:
             await self._app(scope, receive, send_with_id)
         except Exception as fault:
             logger().error("unforeseen fault", exc_info=fault, door=request.door, operation=request.operation)
+            request.outcome = (fault.kind if isinstance(fault, BeamcatError) else ErrorKind.INTERNAL).name
             if status:
                 raise
             await _send_fault(send_with_id, request)
         finally:
             seconds = time.perf_counter() - started
             self._metrics.answered(request.door, request.operation, status, seconds)
+            request.outcome = request.outcome or _outcome(status, complete=complete)
+            self._note(request, seconds)
             write = logger().debug if scope["path"] in _QUIET else logger().info
             write(
                 "request",
@@ -118,9 +134,18 @@ class Observed:
                 operation=request.operation,
                 status=status,
                 ms=round(seconds * 1000, 2),
-                client=scope["client"][0] if scope.get("client") else None,
+                client=request.client,
             )
         return status
+
+
+def _outcome(status: int, *, complete: bool) -> str:
+    """How a request ended of which no error was told."""
+    if not complete:
+        return BROKEN_OFF
+    if status < 400:
+        return WELL
+    return (ErrorKind.BAD_PARAMETER if status < 500 else ErrorKind.INTERNAL).name
 
 
 async def _send_fault(send: Send, request: ObservedRequest) -> None:

@@ -25,6 +25,7 @@ from beamcat.catalogue.dump.references import SEVERAL, Key, KnownKeys
 from beamcat.catalogue.rows import Row as StoredRow
 from beamcat.catalogue.writing import ROOT_OF_RIGHTS
 from beamcat.config import Settings
+from beamcat.database.outbox import Origin
 from beamcat.database.pool import Database
 from beamcat.errors import (
     AlreadyExists,
@@ -302,7 +303,7 @@ class Import:
 
     async def _create(self, rows: Sequence[_Row]) -> None:
         async def create(some: Sequence[_Row]) -> None:
-            ids = await self._catalogue.create_many(self._caller, [row.draft for row in some])
+            ids = await self._catalogue.create_many(self._caller, [row.draft for row in some], Origin.IMPORT)
             self.done.created += len(ids)
             for row, identifier in zip(some, ids, strict=True):
                 self._name(row, identifier)
@@ -314,7 +315,7 @@ class Import:
 
         async def overwrite(some: Sequence[tuple[_Row, int]]) -> None:
             changes = [Change(entity, identifier, row.draft) for row, identifier in some]
-            await self._catalogue.update_many(self._caller, entity, changes)
+            await self._catalogue.update_many(self._caller, entity, changes, Origin.IMPORT)
             self.done.overwritten += len(changes)
 
         await _up_to_the_first_fault(rows, overwrite, lambda pair: pair[0].line)

@@ -33,6 +33,10 @@ class KnownKeys:
         self._kept = kept
         self._ids: OrderedDict[_Known, int] = OrderedDict()
 
+    def __len__(self) -> int:
+        """How many objects it remembers now."""
+        return len(self._ids)
+
     async def find(self, connection: Connection, reference: ByKey, keys: Iterable[Key]) -> dict[Key, int]:
         """The ids by key; `SEVERAL` for a key that is not enough, nothing for one that no object has."""
         target = ENTITIES[reference.relation.target]

@@ -22,12 +22,15 @@ CREATE TABLE event (
 
 CREATE INDEX event_at_idx ON event (at);
 
-CREATE INDEX event_user_name_idx ON event (user_name, at);
+CREATE INDEX event_user_name_idx ON event (user_name, position);
+
+CREATE INDEX event_entity_idx ON event (entity, position);
 
 CREATE INDEX event_ids_idx ON event USING gist (ids);
 
 CREATE TABLE event_reader (
     name text COLLATE "C" PRIMARY KEY,
+    source text COLLATE "C" NOT NULL CHECK (source IN ('event', 'call')),
     position bigint NOT NULL,
     moved timestamptz NOT NULL
 );
@@ -47,16 +50,20 @@ CREATE TABLE call (
     query text COLLATE "C"
 );
 
-CREATE INDEX call_started_idx ON call (started);
+CREATE INDEX call_started_idx ON call (started, position);
 
-CREATE INDEX call_user_name_idx ON call (user_name, started);
+CREATE INDEX call_user_name_idx ON call (user_name, started, position);
+
+CREATE INDEX call_object_idx ON call (object_id, entity, started, position) WHERE object_id IS NOT NULL;
+
+CREATE INDEX call_outcome_idx ON call (started, position) WHERE outcome <> 'ok';
 
 CREATE TABLE api_token (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     digest bytea NOT NULL UNIQUE CHECK (length(digest) = 32),
     user_name text COLLATE "C" NOT NULL,
     name text COLLATE "C" NOT NULL,
-    scopes text[] NOT NULL,
+    scopes text[] NOT NULL CHECK (cardinality(scopes) > 0 AND scopes <@ ARRAY['read', 'write']),
     created timestamptz NOT NULL,
     expires timestamptz,
     used timestamptz,

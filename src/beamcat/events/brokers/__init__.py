@@ -1,0 +1,1 @@
+"""Message brokers: RabbitMQ and others, over AMQP or STOMP."""
