@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import sys
 
+from bench.backup import backup
 from bench.creation import creation
 from bench.dump import dump
 from bench.includes import includes
+from bench.large_dump import large_dump
 from bench.load import anonymous_logins, throughput
 from bench.questions import questions
+from bench.soap import soap
 
 BENCHMARKS = {
     "questions": questions,
     "creation": creation,
     "includes": includes,
     "dump": dump,
+    "large_dump": large_dump,
+    "backup": backup,
+    "soap": soap,
     "logins": anonymous_logins,
     "throughput": throughput,
 }

@@ -5,6 +5,7 @@ An mkdocs hook (`mkdocs.yml`). What is written here cannot differ from what runs
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Iterator
@@ -60,6 +61,9 @@ A relation can be followed both ways: a dataset has one `investigation`, an inve
 an object deletes everything that refers to it.
 """
 
+TABLES = {"authenticator": "MNEMONIC"}
+"""What stands in a heading for the key that a site chooses itself; else it is NAME."""
+
 BOUNDS = {
     annotated_types.Ge: ("at least", "ge"),
     annotated_types.Gt: ("more than", "gt"),
@@ -96,7 +100,9 @@ def settings_page() -> str:
             lines += setting(name, field)
         else:
             is_table = typing.get_origin(field.annotation) is dict
-            sections.append((f"{name}.MNEMONIC" if is_table else name, kinds, field.description or ""))
+            sections.append(
+                (f"{name}.{TABLES.get(name, 'NAME')}" if is_table else name, kinds, field.description or "")
+            )
     for name, kinds, about in sections:
         if len(kinds) == 1:
             lines += [f"## {name}", "", one_line(kinds[0].__doc__), "", *([about, ""] if about else [])]
@@ -136,7 +142,7 @@ def setting(key: str, field: FieldInfo) -> list[str]:
     ]
     takes = ", ".join([type_name(field.annotation), *bounds])
     lines = [f"### {key}", "", field.description or "", "", f"- takes: {takes}", f"- default: {default_of(field)}"]
-    if "MNEMONIC" not in key:
+    if not {"MNEMONIC", "NAME"} & set(key.split(".")):
         lines.append(f"- variable: `BEAMCAT_{key.upper().replace('.', '__')}`")
     return [*lines, ""]
 
@@ -152,6 +158,8 @@ def default_of(field: FieldInfo) -> str:
         return "empty"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return f"`{json.dumps(value)}`"
     return f"`{value}`" if isinstance(value, int | float) else f'`"{value}"`'
 
 

@@ -52,7 +52,8 @@ def settings_of(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
         inner = sections_in(field.annotation)
         is_table = typing.get_origin(field.annotation) is dict
         for kind in inner:
-            yield from settings_of(kind, f"{prefix}{name}.{'MNEMONIC.' if is_table else ''}")
+            chosen = "MNEMONIC." if name == "authenticator" else "NAME."
+            yield from settings_of(kind, f"{prefix}{name}.{chosen if is_table else ''}")
         if not inner:
             yield f"{prefix}{name}"
 

@@ -11,7 +11,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 import psycopg
@@ -37,6 +37,12 @@ from beamcat.doors.icat_rest.door import IcatRest
 from beamcat.doors.icat_soap.door import IcatSoap
 from beamcat.doors.status import Status
 from beamcat.errors import BeamcatError, Unavailable
+from beamcat.events.audit import prune as prune_events
+from beamcat.events.call_recorder import CallRecorder
+from beamcat.events.calls import prune as prune_calls
+from beamcat.events.lag import Backlog, backlog
+from beamcat.events.notifications import keep_notifying
+from beamcat.events.sequencing import keep_sequencing
 from beamcat.observability.logs import logger
 from beamcat.observability.metrics import Metrics
 from beamcat.observability.middleware import Observed
@@ -44,7 +50,7 @@ from beamcat.observability.slow_queries import Watch
 from beamcat.observability.tracing import Tracing, open_tracing
 
 PRUNE_EVERY_S = 3600.0
-"""How often expired sessions are removed."""
+"""How often expired sessions, old events and old calls are removed."""
 MEASURE_EVERY_S = 5.0
 """How often a worker writes down how its connections are."""
 ANSWER_AFTER_S = 2.0
@@ -57,6 +63,7 @@ TRY_AGAIN_S = 1.0
 class Opened:
     """What a worker has open at the moment; None until the database is there."""
 
+    calls: CallRecorder
     core: Core | None = None
     database: Database | None = None
     tracing: Tracing | None = None
@@ -78,6 +85,10 @@ class Opened:
     async def sessions(self) -> tuple[SessionCount, ...]:
         """The sessions stored, by authenticator."""
         return () if self.core is None else await self.core.sessions.counts()
+
+    async def backlog(self) -> Backlog | None:
+        """What readers of events have still to read."""
+        return None if self.database is None else await backlog(self.database)
 
 
 class Below(BaseRoute):
@@ -106,15 +117,15 @@ class Below(BaseRoute):
 
 def create_app(settings: Settings) -> Starlette:
     """Beamcat as an ASGI application. `settings.database.url` must name a database that runs."""
-    opened = Opened()
     metrics = Metrics()
+    opened = Opened(CallRecorder(settings.calls, metrics))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with _opened(settings, opened, metrics):
             yield
 
-    status = Status(metrics, opened.reasons, opened.sessions)
+    status = Status(metrics, opened.reasons, opened.sessions, opened.backlog)
     app = Starlette(
         routes=[
             Below("/icat", IcatRest(lambda: opened.core)),
@@ -135,6 +146,7 @@ def create_app(settings: Settings) -> Starlette:
                 metrics=metrics,
                 tracer=lambda: opened.tracing.tracer if opened.tracing else None,
                 trusted_proxies=settings.server.trusted_proxies,
+                note=opened.calls.note,
             )
         ],
         lifespan=lifespan,
@@ -161,6 +173,9 @@ async def _opened(settings: Settings, opened: Opened, metrics: Metrics) -> Async
             task.cancel()
         await asyncio.gather(*opened.tasks, return_exceptions=True)
         await watch.close()
+        await opened.calls.close()
+        if opened.core is not None:
+            await opened.core.sessions.close()
         if opened.database is not None:
             await opened.database.close()
         if opened.tracing is not None:
@@ -186,10 +201,13 @@ async def _open_database(
                 await asyncio.sleep(TRY_AGAIN_S)
             else:
                 opened.database = database
+                opened.calls.start(database)
                 opened.core = core = _core(settings, database, watch)
                 for sign_in in core.sessions.sign_ins.values():
                     sign_in.authenticator.description()  # those of other servers are asked for theirs now
-                opened.tasks.append(asyncio.create_task(_prune(core)))
+                opened.tasks.append(asyncio.create_task(_prune(core, database)))
+                opened.tasks.append(asyncio.create_task(keep_sequencing(database)))
+                opened.tasks.append(asyncio.create_task(keep_notifying(database, settings)))
                 opened.tasks.append(asyncio.create_task(_measure(database, metrics)))
     finally:
         tried.set()
@@ -223,14 +241,26 @@ async def schema_version(database: Database) -> str:
     return str(row[0])
 
 
-async def _prune(core: Core) -> None:
-    """Remove expired sessions every hour; the workers do it at different times."""
+async def _prune(core: Core, database: Database) -> None:
+    """Remove expired sessions, old events and old calls every hour; the workers do it at different times."""
+    keep_days = core.settings.events.keep_days
     while True:
         await asyncio.sleep(PRUNE_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311
         try:
             logger().debug("expired sessions removed", sessions=await core.sessions.prune())
         except BeamcatError as error:
             logger().warning("expired sessions stay until the next round", error=error.message)
+        try:
+            if keep_days:
+                oldest = datetime.now(UTC) - timedelta(days=keep_days)
+                logger().debug("old events removed", events=await prune_events(database, oldest))
+        except BeamcatError as error:
+            logger().warning("old events stay until the next round", error=error.message)
+        try:
+            oldest = datetime.now(UTC) - timedelta(days=core.settings.calls.keep_days)
+            logger().debug("old calls removed", calls=await prune_calls(database, oldest))
+        except BeamcatError as error:
+            logger().warning("old calls stay until the next round", error=error.message)
 
 
 async def _measure(database: Database, metrics: Metrics) -> None:

@@ -6,11 +6,23 @@ described by its docstring; `docs/administrators/settings.md` is made from them.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,6 +35,18 @@ class Section(BaseModel):
     """A part of the tree: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def masked(options: dict[str, Any]) -> dict[str, Any]:
+    """A free table with stars for what is secret by its name."""
+    return {
+        key: masked(value)
+        if isinstance(value, dict)
+        else "**********"
+        if any(word in key.lower() for word in ("key", "secret", "password", "token", "credential"))
+        else value
+        for key, value in options.items()
+    }
 
 
 class ServerSettings(Section):
@@ -47,9 +71,9 @@ class ServerSettings(Section):
     request_timeout_s: float = Field(300.0, gt=0)
     """Longest time to read one request body and answer it; downloads that move are not counted."""
     time_zone: str = "UTC"
-    """IANA name of the zone in which dates without one are read that SOAP clients send, such as `Europe/Berlin`: that of
-    the ICAT server before, where scripts send local time. A time that occurs twice when clocks are set back is taken as
-    the first, one that is skipped as if clocks had not been set yet."""
+    """IANA name, such as `Europe/Berlin`, of the zone in which dates are read that SOAP clients send without one: that
+    of the ICAT server before, where scripts send local time. A time that occurs twice when clocks are set back is taken
+    as the first, one that is skipped as if clocks had not been set yet."""
     sleep_enabled: bool = False
     """Whether `GET /icat/sleep` and `POST /icat/waitMillis` exist (test aids)."""
 
@@ -258,6 +282,76 @@ class LoginProtectionSettings(Section):
     """The window."""
 
 
+class NotificationSettings(Section):
+    """A message broker that is told of changes, and of calls, in ICAT's form."""
+
+    url: SecretStr
+    """The broker: `amqp://user:password@host:5672/vhost`, encrypted `amqps://` (port 5671), or over STOMP 1.2 `stomp://`
+    (port 61613) and `stomps://` (61614). Without a path the virtual host is `/`; special characters in user and
+    password are percent-encoded."""
+    ca_file: Path | None = None
+    """PEM file with the authorities that sign the broker's certificate; without it, those of the system."""
+    timeout_s: float = Field(10.0, gt=0)
+    """Longest wait for a connection, and for the broker to confirm up to 500 messages."""
+    entities: dict[str, str] = Field(default_factory=dict)
+    """Which changes are announced, by entity: letters of `CUD` for create, update and delete, such as
+    `{ Dataset = "CU", Investigation = "CUD" }`. ICAT's `notification.list` and `notification.ENTITY`, and D."""
+    origins: tuple[Literal["call", "below", "import", "sign-in"], ...] = ("call",)
+    """Which changes of these entities: those a `call` asked for, as ICAT has it; objects created or deleted `below`
+    the one that was named; those of an `import` of a dump; memberships that follow a `sign-in`."""
+    log: tuple[Literal["READ", "WRITE", "SESSION"], ...] = ()
+    """Groups of calls that are announced: ICAT's `log.list`."""
+    exchange: str = Field("icat", pattern=r"^[-_.:a-zA-Z0-9]{1,255}$")
+    """AMQP: the topic exchange. Routing keys are `ENTITY.OPERATION`, such as `Dataset.C`, for calls `log.OPERATION`."""
+    declare_exchange: bool = True
+    """AMQP: make the exchange, durable, when it is not there; it takes the permission to configure it."""
+    destination: str = Field("/topic/icat", min_length=1)
+    """STOMP: where changes are sent."""
+    log_destination: str = Field("/topic/icat.log", min_length=1)
+    """STOMP: where calls are sent."""
+
+    @field_validator("url")
+    @classmethod
+    def _url_names_a_broker(cls, url: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(url.get_secret_value())
+            named = parts.scheme in {"amqp", "amqps", "stomp", "stomps"} and parts.hostname and parts.port != 0
+        except ValueError:
+            named = False
+        if not named:
+            raise ValueError("url is amqp://, amqps://, stomp:// or stomps:// and a host")
+        if parts.query or parts.fragment:
+            raise ValueError("url ends with the virtual host; ? and # in a password are written %3F and %23")
+        return url
+
+    @field_validator("entities")
+    @classmethod
+    def _operations_are_known(cls, entities: dict[str, str]) -> dict[str, str]:
+        for entity, letters in entities.items():
+            if not letters or not set(letters) <= set("CUD"):
+                raise ValueError(f"{entity} = {letters!r}: give letters of CUD, for create, update and delete")
+        return entities
+
+
+class TokenSettings(Section):
+    """Tokens that scripts and instruments show instead of a password."""
+
+    longest_days: int = Field(366, ge=0, le=36_500)
+    """How far ahead a new token may expire, in days; 0: as far as wanted, or not at all."""
+
+
+class IdsSettings(Section):
+    """The data service: the bytes of datafiles."""
+
+    catalogue_checksums_are_crc32: bool = False
+    """Whether `Datafile.checksum` is a CRC-32 in hexadecimal digits, as ids.server writes it. Never set it where other
+    checksums are in use too: Adler-32 looks the same."""
+    trust_catalogue_checksums: bool = False
+    """Whether these are believed at once. Otherwise a checksum counts when the bytes were read once and it was right."""
+    hash_threads: int = Field(2, ge=1, le=256)
+    """Threads of each worker that compute digests of files."""
+
+
 class LoggingSettings(Section):
     """What is written down about the running server."""
 
@@ -271,6 +365,223 @@ class LoggingSettings(Section):
     """OpenTelemetry collector (OTLP over HTTP) to send traces to; none without it."""
     trace_sample_ratio: float = Field(1.0, ge=0, le=1)
     """Share of requests that are traced."""
+
+
+class EventSettings(Section):
+    """The record of every change, which is also the audit trail."""
+
+    keep_days: float = Field(0.0, ge=0)
+    """How long events are kept once all readers have read them; 0: for ever."""
+
+
+class CallSettings(Section):
+    """What is written down about the calls of clients: who asked what, when, and for how long."""
+
+    record: tuple[Literal["SESSION", "READ", "WRITE", "INFO"], ...] = ("SESSION", "READ", "WRITE")
+    """Groups of calls to record, as in ICAT's `log.list`: `SESSION` is login, logout and refresh, `READ` get, search
+    and export, `WRITE` everything that changes the catalogue, `INFO` questions about sessions and rights."""
+    keep_days: float = Field(90.0, gt=0)
+    """How long calls are kept."""
+    max_query_characters: int = Field(8192, ge=0)
+    """Longer queries are cut; 0 keeps none."""
+    buffer: int = Field(10_000, ge=1)
+    """Calls that a worker keeps while the database is away; the oldest are dropped for newer ones."""
+
+
+class PosixStorageSettings(Section):
+    """A directory of a file system, local or shared."""
+
+    kind: Literal["posix"] = "posix"
+    """`posix`."""
+    path: Path | None = None
+    """The directory. It has to be there, so that a disk that is not mounted is no empty storage; without it, Beamcat
+    makes and takes `data` in its home."""
+    layout: Literal["uuid", "name"] = "uuid"
+    """Where new files go: `uuid` to `<investigation id>/<dataset id>/<UUID>`, `name` to
+    `<facility>/<investigation>/<visit>/<dataset>/<name>`."""
+    also_below: tuple[Path, ...] = ()
+    """Other directories that symbolic links in it may lead to."""
+
+
+class S3StorageSettings(Section):
+    """A bucket of an object store that speaks S3."""
+
+    kind: Literal["s3"]
+    """`s3`."""
+    bucket: str = Field(min_length=3)
+    """The bucket. It has to be there."""
+    prefix: str = ""
+    """What the keys of all objects begin with, without the slash at the end."""
+    endpoint: str | None = None
+    """URL of the store, such as `https://s3.example.org`; without it, AWS in the region."""
+    public_endpoint: str | None = None
+    """URL under which clients reach the store; without it, they are never sent there."""
+    region: str = "us-east-1"
+    """The region that requests are signed for. Most stores that are not AWS take any."""
+    access_key_id: str | None = None
+    """The access key. Without key and secret they are taken from `AWS_*` variables, or from the machine's role."""
+    secret_access_key: SecretStr | None = None
+    """The secret of the access key."""
+    ca_file: Path | None = None
+    """PEM file with the authorities that sign the store's certificate; without it, those of the system."""
+    virtual_hosted: bool = False
+    """Whether the bucket is part of the host name; then it is part of `endpoint` as well."""
+    checksums: bool = True
+    """Send the SHA-256 of what is uploaded, so that the store refuses what arrives damaged; old ones do not know it."""
+    part_mebibytes: int = Field(16, ge=5, le=5120)
+    """Size of the parts of an upload, of which a file has 10 000 at most. Four are sent at a time, from memory. They
+    are made larger for a file whose size is known beforehand, where it takes that."""
+    read_ahead_mebibytes: int = Field(16, ge=1, le=1024)
+    """What one reader may hold in memory, so that it does not wait for each answer of the store: the product of the
+    throughput it should reach and the time an answer takes."""
+    stats_at_once: int = Field(64, ge=1)
+    """Requests of a worker for sizes of files that are under way at a time."""
+    timeout_s: float = Field(60.0, gt=0)
+    """Longest time for one request: one part of an upload, one piece of a download."""
+    retry_s: float = Field(30.0, ge=0)
+    """How long a request that fails is tried again."""
+
+    @field_validator("endpoint", "public_endpoint")
+    @classmethod
+    def _is_a_url(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("an endpoint begins with http:// or https://")
+        return url
+
+    @model_validator(mode="after")
+    def _key_has_a_secret(self) -> S3StorageSettings:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key belong together")
+        return self
+
+
+class PluginStorageSettings(Section):
+    """A storage of another package, found by an entry point of the group `beamcat.storage`."""
+
+    kind: str = Field(min_length=1)
+    """The name of the entry point."""
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """What the storage is told; its documentation says what it takes."""
+
+    @field_serializer("options", when_used="json")
+    def _secrets_are_masked(self, options: dict[str, Any]) -> dict[str, Any]:
+        return masked(options)
+
+
+class PosixArchiveSettings(Section):
+    """A directory of a file system whose files can be read at once."""
+
+    kind: Literal["posix"]
+    """`posix`."""
+    path: Path
+    """The directory. It has to be there."""
+
+
+_UNITS = [{"unit"}, {"units_file"}]
+_PLACEHOLDERS: dict[str, list[set[str]]] = {
+    "put": [{"unit", "file"}],
+    "request": _UNITS,
+    "ready": _UNITS,
+    "read": [{"unit", "file"}],
+    "delete": _UNITS,
+    "release": _UNITS,
+    "volumes": [{"units_file"}],
+}
+"""What the commands of an archive have to name, and nothing else."""
+
+
+class CommandArchiveSettings(Section):
+    """Commands of the facility that speak to its tape system. They are run without a shell.
+
+    In the words of a command `{unit}` stands for the name of a unit, `{file}` for a file to read or to write, and
+    `{units_file}` for a file that names a unit in each line.
+    """
+
+    kind: Literal["commands"]
+    """`commands`."""
+    put: tuple[str, ...]
+    """Stores `{file}` as `{unit}`, and ends when it is safe."""
+    request: tuple[str, ...]
+    """Asks for units: all of `{units_file}`, or one `{unit}`. It ends at once."""
+    ready: tuple[str, ...]
+    """Tells which units can be read: of `{units_file}` in lines of its output, or of one `{unit}` by its exit code."""
+    read: tuple[str, ...]
+    """Writes a `{unit}` that is ready to `{file}`."""
+    delete: tuple[str, ...]
+    """Removes units: `{units_file}` or `{unit}`."""
+    release: tuple[str, ...] = ()
+    """Says that units, `{units_file}` or `{unit}`, need not be readable any longer; none: nobody is told."""
+    volumes: tuple[str, ...] = ()
+    """Tells on which tapes the units of `{units_file}` are, so that they are asked for together; none: nobody knows."""
+    scratch: Path | None = None
+    """Directory for files on their way, with room for the largest units of `at_once` commands; without it, Beamcat
+    makes and takes `scratch` in its home."""
+    at_once: int = Field(4, ge=1)
+    """Commands that a worker runs at a time."""
+    timeout_s: float = Field(60.0, gt=0)
+    """Longest time for `request`, `ready`, `delete`, `release` and `volumes`."""
+    transfer_timeout_s: float = Field(86_400.0, gt=0)
+    """Longest time for `put` and `read`."""
+    environment: dict[str, SecretStr] = Field(default_factory=dict)
+    """Variables for the commands. Of Beamcat's own they see `PATH`, `HOME`, `LANG`, `LC_ALL`, `TZ` and `TMPDIR`."""
+
+    @model_validator(mode="after")
+    def _commands_name_what_they_work_on(self) -> CommandArchiveSettings:
+        for name, choices in _PLACEHOLDERS.items():
+            command = getattr(self, name)
+            if not command and name in {"release", "volumes"}:
+                continue
+            if set(re.findall(r"\{(\w+)\}", " ".join(command[1:]))) not in choices:
+                wanted = " or ".join(" and ".join(f"{{{word}}}" for word in sorted(choice)) for choice in choices)
+                raise ValueError(f"{name} is a command and its arguments, with {wanted} among them")
+        return self
+
+
+def _main_kind(given: Any) -> str:
+    kind = given.get("kind", "posix") if isinstance(given, dict) else getattr(given, "kind", "posix")
+    return kind if kind in {"posix", "s3"} else "plugin"
+
+
+def _archive_kind(given: Any) -> str:
+    kind = given.get("kind") if isinstance(given, dict) else getattr(given, "kind", None)
+    return kind if kind in {"posix", "s3", "commands"} else "plugin"
+
+
+AnyMainStorageSettings = (
+    Annotated[PosixStorageSettings, Tag("posix")]
+    | Annotated[S3StorageSettings, Tag("s3")]
+    | Annotated[PluginStorageSettings, Tag("plugin")]
+)
+"""Where data are that can be read at once; `kind` says which."""
+
+AnyArchiveStorageSettings = (
+    Annotated[PosixArchiveSettings, Tag("posix")]
+    | Annotated[S3StorageSettings, Tag("s3")]
+    | Annotated[CommandArchiveSettings, Tag("commands")]
+    | Annotated[PluginStorageSettings, Tag("plugin")]
+)
+"""Where data are that have to be brought back first; `kind` says which."""
+
+
+class StoreSettings(Section):
+    """Where the bytes of datafiles are."""
+
+    main: Annotated[AnyMainStorageSettings, Discriminator(_main_kind)] = PosixStorageSettings()
+    """The storage data are read from."""
+    archive: Annotated[AnyArchiveStorageSettings, Discriminator(_archive_kind)] | None = None
+    """The storage data are brought back from; without it, all data are in the main storage."""
+    unit: Literal["dataset", "datafile"] = "dataset"
+    """What is archived and brought back as one: a dataset, as a zip file, or each datafile by itself."""
+    key: SecretStr | None = None
+    """The key that locations in the catalogue are signed with: ICAT's `key`. Without it, they are not signed."""
+    previous_keys: tuple[SecretStr, ...] = ()
+    """Keys that locations may be signed with besides."""
+
+    @model_validator(mode="after")
+    def _previous_keys_follow_a_key(self) -> StoreSettings:
+        if self.previous_keys and self.key is None:
+            raise ValueError("previous_keys go with a key")
+        return self
 
 
 class Settings(BaseSettings):
@@ -294,13 +605,27 @@ class Settings(BaseSettings):
     )
     """Ways to sign in, in the order in which clients are told of them."""
     login_protection: LoginProtectionSettings = LoginProtectionSettings()
+    notifications: dict[str, NotificationSettings] = Field(default_factory=dict)
+    """Message brokers that are told of changes, each under a name of its own."""
+    tokens: TokenSettings = TokenSettings()
+    store: StoreSettings = StoreSettings()
+    ids: IdsSettings = IdsSettings()
     logging: LoggingSettings = LoggingSettings()
+    events: EventSettings = EventSettings()
+    calls: CallSettings = CallSettings()
 
     @model_validator(mode="after")
     def _mnemonics_are_plain(self) -> Settings:
         for mnemonic in self.authenticator:
             if not mnemonic or not mnemonic.replace("-", "").replace("_", "").isalnum():
                 raise ValueError(f"authenticator.{mnemonic}: a mnemonic consists of letters, digits, - and _")
+        return self
+
+    @model_validator(mode="after")
+    def _brokers_have_plain_names(self) -> Settings:
+        for name in self.notifications:
+            if not name or not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"notifications.{name}: a name consists of letters, digits, - and _")
         return self
 
 

@@ -1,4 +1,4 @@
-"""Unmodified python-icat works with Beamcat: its own tests say so, all but those that `OPEN` names.
+"""Unmodified python-icat works with Beamcat: its own tests say so.
 
 `python-icat-needs-data-service.txt` names those that need ICAT's data service, which is not there: they are counted
 apart, and may not pass by accident either. Two more are in that list because they are skipped wherever the suite runs:
@@ -16,8 +16,6 @@ from tests.conformance import python_icat
 from tests.running import Beamcat
 
 TESTS = 489
-OPEN = {"test_05_setup::test_check_content"}
-"""Expects dates without a zone to be read in the zone of Berlin; Beamcat reads them in UTC, and has no setting yet."""
 HERE = Path(__file__).parent
 
 
@@ -29,7 +27,7 @@ def cache() -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_tests_of_python_icat_pass_but_for_those_that_are_open_or_need_the_data_service(
+def test_the_tests_of_python_icat_pass_but_for_those_that_need_the_data_service(
     cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = (HERE / "python-icat.toml").read_text()
@@ -44,9 +42,8 @@ def test_the_tests_of_python_icat_pass_but_for_those_that_are_open_or_need_the_d
     apart = set((HERE / "python-icat-needs-data-service.txt").read_text().split("\n")) - {""}
     passed = {name for name, outcome in found.items() if outcome == "passed"}
     with capsys.disabled():
-        counts = f"{len(passed)} of {len(found)} tests passed, {len(apart)} were skipped, open: {', '.join(OPEN)}"
-        print(f"\npython-icat: {counts}")
+        print(f"\npython-icat: {len(passed)} of {len(found)} tests passed, {len(apart)} were skipped")
     log = (scratch / "suite.log").read_text()[-8000:]
     assert len(found) == TESTS, log
-    assert set(found) - passed == apart | OPEN, log
+    assert set(found) - passed == apart, log
     assert "unforeseen" not in beamcat.log.read_text()

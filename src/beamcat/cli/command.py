@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from beamcat import __version__
-from beamcat.cli import accounts, dumps, serving, settings
+from beamcat.cli import backups, calls, dumps, events, rules, serving, sessions, settings, tokens, users
 from beamcat.cli.common import fail
 from beamcat.errors import BeamcatError, Unavailable
 
@@ -27,7 +27,14 @@ app.command()(serving.init)
 app.command()(serving.migrate)
 app.command("import")(dumps.import_dump)
 app.command("export")(dumps.export_dump)
-app.add_typer(accounts.app, name="account")
+app.command()(backups.backup)
+app.command()(backups.restore)
+app.add_typer(users.app, name="user")
+app.add_typer(rules.app, name="rule")
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(tokens.app, name="token")
+app.add_typer(events.app, name="events")
+app.add_typer(calls.app, name="calls")
 app.add_typer(settings.app, name="settings")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import tomllib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -14,6 +16,7 @@ import typer
 from beamcat.config import Settings, load_settings
 from beamcat.database import schema
 from beamcat.database.pool import Database
+from beamcat.events.notifications import check_notifications
 from beamcat.serve.databases import database_url, running_database
 
 T = TypeVar("T")
@@ -34,9 +37,11 @@ def settings_of(config: Path | None, home: Path | None, **sections: dict[str, An
     if home is not None:
         overrides["home"] = home
     try:
-        return load_settings(config, **overrides)
+        settings = load_settings(config, **overrides)
     except tomllib.TOMLDecodeError as error:
         fail(f"{config} is not a settings file: {error}")
+    check_notifications(settings)
+    return settings
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
@@ -56,6 +61,17 @@ async def with_database(settings: Settings, work: Callable[[Database], Awaitable
         await asyncio.to_thread(schema.assert_current, url)
         async with Database(url, opened.database) as database:
             return await work(database)
+
+
+def print_lines(records: Iterable[dict[str, Any]]) -> None:
+    """One JSON object per line."""
+    for record in records:
+        print(json.dumps(record, ensure_ascii=False))
+
+
+def moment(at: datetime) -> str:
+    """A moment as lists show it, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def fail(message: str) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,9 +17,9 @@ from beamcat.demo.vocabulary import facility_record, technique_records
 
 @dataclass(frozen=True)
 class Demo:
-    """The example facility. The same `scale` gives the same facility, down to every name and size."""
+    """The example facility. The same `extent` gives the same facility, down to every name and size."""
 
-    scale: float
+    extent: str
     visits: tuple[Visit, ...]
     datasets: tuple[DemoDataset, ...]
 
@@ -65,7 +65,8 @@ class Demo:
         return ref("Datafile", *source.key, source.files[0].name)
 
 
-def build_demo(scale: float = 1.0) -> Demo:
-    """The example facility; with a `scale` below 1 a smaller one, for tests."""
-    visits = make_visits(scale)
-    return Demo(scale, visits, tuple(dataset for visit in visits for dataset in datasets_of(visit, scale)))
+def build_demo(scale: float = 1.0, instruments: Collection[str] | None = None) -> Demo:
+    """The example facility; for tests a smaller one: a `scale` below 1, or the visits of some `instruments` only."""
+    visits = make_visits(scale, instruments)
+    extent = f"scale {scale}" if instruments is None else f"scale {scale} at {', '.join(sorted(instruments))}"
+    return Demo(extent, visits, tuple(dataset for visit in visits for dataset in datasets_of(visit, scale)))

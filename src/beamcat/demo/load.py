@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +41,19 @@ class Loaded:
     seconds: float
 
 
-async def load_demo(base_url: str, home: Path, console: Console | None = None, *, scale: float = 1.0) -> Loaded:
+async def load_demo(
+    base_url: str,
+    home: Path,
+    console: Console | None = None,
+    *,
+    scale: float = 1.0,
+    instruments: Collection[str] | None = None,
+) -> Loaded:
     """Load the example facility into the server at `base_url`, with its real files below `home`.
 
-    Progress is shown on `console`; without one the load is silent. A `scale` below 1 makes a smaller facility.
-    Raises `LoadFailed` when the server refuses a call or goes away, and `OSError` when the disk is full: start again.
+    Progress is shown on `console`; without one the load is silent. A `scale` below 1 makes a smaller facility, and so
+    does loading the visits of some `instruments` only. Raises `LoadFailed` when the server refuses a call or goes away,
+    and `OSError` when the disk is full: start again.
     """
     begun = time.monotonic()
     with Progress(
@@ -57,7 +65,7 @@ async def load_demo(base_url: str, home: Path, console: Console | None = None, *
         transient=True,
     ) as progress:
         async with signed_in(base_url, ROOT, PASSWORD) as client:
-            demo = await asyncio.to_thread(build_demo, scale)
+            demo = await asyncio.to_thread(build_demo, scale, instruments)
             load = _Load(client, demo, progress)
             files = asyncio.create_task(asyncio.to_thread(write_files, home, demo.datasets))
             try:
@@ -105,7 +113,7 @@ class _Load:
 
     @property
     def _marker(self) -> Ref:
-        return ref("Job", f"{SEED}, scale {self._demo.scale}")
+        return ref("Job", f"{SEED}, {self._demo.extent}")
 
     async def _datasets(self, datasets: list[DemoDataset], stored: dict[str, Stored]) -> None:
         """Datasets with their datafiles: first those that were measured, then what was computed from them."""

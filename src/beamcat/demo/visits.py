@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -89,9 +90,13 @@ class Visit:
         return self.release is not None and self.release <= now
 
 
-def make_visits(scale: float = 1.0) -> tuple[Visit, ...]:
-    """All visits, oldest first. With a smaller `scale` every instrument has fewer, but one in each cycle at least."""
-    visits = [visit for plan in INSTRUMENTS for visit in _visits_of(plan, scale)]
+def make_visits(scale: float = 1.0, instruments: Collection[str] | None = None) -> tuple[Visit, ...]:
+    """All visits, or those of some instruments, oldest first.
+
+    With a smaller `scale` every instrument has fewer, but one in each cycle at least.
+    """
+    plans = [plan for plan in INSTRUMENTS if instruments is None or plan.name in instruments]
+    visits = [visit for plan in plans for visit in _visits_of(plan, scale)]
     return tuple(sorted(visits, key=lambda visit: (visit.first, visit.visit_id)))
 
 

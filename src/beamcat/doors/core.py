@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from beamcat.access.caller import Caller
 from beamcat.access.rulebooks import Rulebooks
@@ -12,8 +12,8 @@ from beamcat.catalogue.dump.dumps import Dumps
 from beamcat.catalogue.search import Searches
 from beamcat.config import Settings
 from beamcat.errors import BeamcatError, ErrorKind, InternalError
-from beamcat.observability.logs import logger
-from beamcat.observability.requests import name_user
+from beamcat.observability.logs import logger, without_tokens
+from beamcat.observability.requests import name_outcome, name_user
 
 VERSION = "6.2.0"
 """The ICAT version that clients are told of."""
@@ -31,14 +31,25 @@ class Core:
     dumps: Dumps
 
     async def caller(self, session_id: str | None) -> Caller:
-        """Who is asking; `SessionError` without a living session."""
-        name = await self.sessions.caller_name(session_id)
-        name_user(name)
-        return await self.rulebooks.caller(name)
+        """Who is asking, by a session id or a token; `SessionError` when neither lives."""
+        session = await self.sessions.find(session_id)
+        name_user(session.user_name)
+        caller = await self.rulebooks.caller(session.user_name)
+        return caller if caller.scopes == session.scopes else replace(caller, scopes=session.scopes)
+
+
+def bearer(authorization: str | None) -> str | None:
+    """The session id or token of the header `Authorization: Bearer ...` (RFC 6750 section 2.1).
+
+    None without the header, and with one of another scheme, which is for a proxy on the way.
+    """
+    scheme, _, credentials = (authorization or "").strip().partition(" ")
+    return credentials.strip() or None if scheme.lower() == "bearer" else None
 
 
 def as_told(problem: Exception, door: str) -> BeamcatError:
     """The problem as an error a client may be told. What nobody foresaw is written to the log, not to the client."""
+    name_outcome((problem.kind if isinstance(problem, BeamcatError) else ErrorKind.INTERNAL).name)
     if isinstance(problem, BeamcatError) and problem.kind is not ErrorKind.INTERNAL:
         return problem
     logger().error("unforeseen fault", exc_info=problem, door=door)
@@ -46,7 +57,7 @@ def as_told(problem: Exception, door: str) -> BeamcatError:
 
 
 def message_for_client(error: BeamcatError, request_id: str) -> str:
-    """The text of the error. A fault of ours shows the request's id and nothing else."""
+    """The text of the error, without any token. A fault of ours shows the request's id and nothing else."""
     if error.kind is ErrorKind.INTERNAL:
         return f"Something went wrong in the server. Request id: {request_id}"
-    return error.message
+    return without_tokens(error.message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import orjson
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from beamcat import __version__
 from beamcat.access.sessions import SessionCount
 from beamcat.errors import BeamcatError
+from beamcat.events.lag import Backlog, age_s
 from beamcat.observability.metrics import CONTENT_TYPE, Metrics
 from beamcat.observability.requests import describe
 
@@ -18,17 +20,22 @@ DOOR = "status"
 
 
 class Status:
-    """The four pages. `reasons` says why the server cannot do its work, if so; `sessions` counts those stored."""
+    """The four pages. `reasons` says why the server cannot do its work, if so; `sessions` counts those stored.
+
+    `backlog` is what readers of events have still to read; None while the database is away.
+    """
 
     def __init__(
         self,
         metrics: Metrics,
         reasons: Callable[[], Awaitable[list[str]]],
         sessions: Callable[[], Awaitable[tuple[SessionCount, ...]]],
+        backlog: Callable[[], Awaitable[Backlog | None]],
     ) -> None:
         self._metrics = metrics
         self._reasons = reasons
         self._sessions = sessions
+        self._backlog = backlog
 
     async def alive(self, _request: Request) -> Response:
         """GET /healthz: 200 while the process answers at all."""
@@ -43,13 +50,18 @@ class Status:
         return Response(orjson.dumps(content), 503 if reasons else 200, media_type="application/json")
 
     async def metrics(self, _request: Request) -> Response:
-        """GET /metrics: numbers for Prometheus. Without the sessions while the database is away."""
+        """GET /metrics: numbers for Prometheus. Without those the database knows while it is away."""
         describe(DOOR, "metrics")
         try:
-            sessions = await self._sessions()
+            sessions, backlog = await self._sessions(), await self._backlog()
         except BeamcatError:
-            sessions = ()
-        page = self._metrics.page([(count.plugin, count.live, count.expired) for count in sessions])
+            sessions, backlog = (), None
+        now = datetime.now(UTC)
+        page = self._metrics.page(
+            [(count.plugin, count.live, count.expired) for count in sessions],
+            [] if backlog is None else [(lag.name, lag.behind, lag.seconds(now)) for lag in backlog.readers],
+            None if backlog is None else (backlog.inbox.rows, age_s(backlog.inbox.oldest, now)),
+        )
         return Response(page, headers={"content-type": CONTENT_TYPE})
 
     async def welcome(self, _request: Request) -> Response:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from beamcat.doors.icat_rest.forms import decoded, unescaped
+from beamcat.doors.forms import decoded, unescaped
 from beamcat.errors import BadParameter
 
 nearly_escaped = st.lists(

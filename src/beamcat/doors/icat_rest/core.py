@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from beamcat.access.caller import Caller
 from beamcat.doors import core
 from beamcat.doors.icat_rest.decode import Limits
 from beamcat.doors.icat_rest.render import Renderer
@@ -23,6 +24,15 @@ class Core(core.Core):
     def on(cls, parts: core.Core) -> Core:
         """The same parts, with a renderer."""
         return cls(parts.settings, parts.sessions, parts.rulebooks, parts.searches, parts.catalogue, parts.dumps)
+
+    async def caller_of(self, request: Request, session_id: str | None) -> Caller:
+        """Who is asking, by the parameter `sessionId`; where there is none, by the header `Authorization`.
+
+        The header is an addition to ICAT's interface: it keeps secrets out of URLs, and so out of the logs of proxies.
+        """
+        return await self.caller(
+            core.bearer(request.headers.get("authorization")) if session_id is None else session_id
+        )
 
     @property
     def limits(self) -> Limits:

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from beamcat.doors.icat_rest.core import Core, json_response, no_content
 from beamcat.doors.icat_rest.decode import decode_delete, decode_write
 from beamcat.doors.icat_rest.errors import UnknownOperation
-from beamcat.doors.icat_rest.forms import form_parameters, query_parameters
+from beamcat.doors.forms import form_parameters, query_parameters
 from beamcat.doors.icat_rest.render import ROWS_PER_CHUNK, Renderer
 from beamcat.errors import BadParameter
 from beamcat.model import icat_entity
@@ -32,9 +32,10 @@ async def ask(request: Request, core: Core) -> Response:
     text = parameters.get("query")
     if text is None:
         raise BadParameter("query is not set")
-    caller = await core.caller(parameters.get("sessionId"))
     if identifier is not None:
         describe("icat_rest", "get")
+    caller = await core.caller_of(request, parameters.get("sessionId"))
+    if identifier is not None:
         return json_response(core.renderer.record(await core.searches.get(caller, text, identifier)))
     answer = await core.searches.search(caller, text)
     if len(answer.rows) > ROWS_PER_CHUNK:
@@ -54,7 +55,7 @@ async def write(request: Request, core: Core) -> Response:
     text = form.get("entities")
     if text is None:
         raise BadParameter("entities is not set")
-    caller = await core.caller(form.get("sessionId"))
+    caller = await core.caller_of(request, form.get("sessionId"))
     created = await core.catalogue.write(caller, decode_write(text, core.limits))
     return json_response(orjson.dumps(created))
 
@@ -66,7 +67,7 @@ async def delete(request: Request, core: Core) -> Response:
     if text is None:
         raise BadParameter("entities is not set")
     references = decode_delete(text, core.limits)
-    caller = await core.caller(parameters.get("sessionId"))
+    caller = await core.caller_of(request, parameters.get("sessionId"))
     await core.catalogue.delete(caller, references)
     return no_content()
 
@@ -81,7 +82,7 @@ async def clone(request: Request, core: Core) -> Response:
     if identifier is None:
         raise BadParameter(f"Badly formatted id: {form['id'][:100]}")
     keys = keys_in(form["keys"])
-    caller = await core.caller(form.get("sessionId"))
+    caller = await core.caller_of(request, form.get("sessionId"))
     copy = await core.catalogue.clone(caller, icat_entity(form["name"]), identifier, keys)
     return json_response(orjson.dumps({"id": copy}))
 

@@ -14,7 +14,7 @@ from beamcat.access.authenticators import SignIn
 from beamcat.doors.core import VERSION
 from beamcat.doors.icat_rest.core import Core, json_response, no_content
 from beamcat.doors.icat_rest.errors import NOT_AN_OPERATION, UnknownOperation
-from beamcat.doors.icat_rest.forms import form_parameters
+from beamcat.doors.forms import form_parameters
 from beamcat.errors import BadParameter, Forbidden, NotImplementedHere
 
 
@@ -74,7 +74,7 @@ async def wait_millis(request: Request, core: Core) -> Response:
     milliseconds = form.get("ms") or "0"
     if not _is_count(milliseconds):
         raise BadParameter("ms must be a number")
-    caller = await core.caller(form.get("sessionId"))
+    caller = await core.caller_of(request, form.get("sessionId"))
     if not caller.root:
         raise Forbidden("user must be in rootUserNames")
     await asyncio.sleep(int(milliseconds) / 1000)

@@ -16,7 +16,7 @@ from beamcat.access.caller import Caller
 from beamcat.catalogue.dump.importing import Duplicate
 from beamcat.catalogue.dump.layout import Attributes
 from beamcat.doors.icat_rest.core import Core, no_content
-from beamcat.doors.icat_rest.forms import query_parameters
+from beamcat.doors.forms import query_parameters
 from beamcat.doors.icat_rest.multipart import Event, PartBegin, PartEnd, parts
 from beamcat.errors import BadParameter, BeamcatError, TooLarge
 
@@ -34,7 +34,7 @@ async def export(request: Request, core: Core) -> Response:
     order = _order(query_parameters(request).get("json"), ("sessionId", "query", "attributes"))
     attributes = _choice(Attributes, "attributes", order, Attributes.USER)
     query = order.get("query")
-    caller = await core.caller(order.get("sessionId"))
+    caller = await core.caller_of(request, order.get("sessionId"))
     if not query:
         return _Download(core.dumps.dump(caller, attributes))
     pieces = await core.dumps.dump_answer(caller, query, attributes)
@@ -109,7 +109,8 @@ class _Import(Response):
         order = _order(text, ("sessionId", "duplicate", "attributes"))
         duplicate = _choice(Duplicate, "duplicate", order, Duplicate.THROW)
         attributes = _choice(Attributes, "attributes", order, Attributes.USER)
-        return await self._core.caller(order.get("sessionId")), duplicate, attributes
+        caller = await self._core.caller_of(self._request, order.get("sessionId"))
+        return caller, duplicate, attributes
 
     async def _let_the_client_finish(self) -> None:
         """Read on for a while: most clients look at the answer only when they have sent everything."""

@@ -103,13 +103,13 @@ class Writer:
     def __init__(self) -> None:
         self._shapes: dict[Entity, tuple[Sequence[_Step], dict[str, tuple[str, str]]]] = {}
         self._minutes = _Minutes()
-        self._render: dict[Kind, Callable[[Cell], str]] = {
-            Kind.STRING: lambda value: escaped(cast(str, value)),
+        self._render: dict[Kind, Write] = {
+            Kind.STRING: cast(Write, escaped),
             Kind.LONG: str,
             Kind.INTEGER: str,
-            Kind.DOUBLE: lambda value: double(cast(float, value)),
+            Kind.DOUBLE: cast(Write, double),
             Kind.BOOLEAN: lambda value: "true" if value else "false",
-            Kind.DATETIME: lambda value: self.moment(cast(int, value)),
+            Kind.DATETIME: cast(Write, self.moment),
             Kind.ENUM: str,
         }
 

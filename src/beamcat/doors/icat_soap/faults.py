@@ -10,11 +10,14 @@ from beamcat.doors.icat_soap.request import NotSoap
 from beamcat.errors import BeamcatError
 
 NO_OFFSET = -1
+LONGEST_MESSAGE = 4000
+"""Longest message of a fault, in characters: some repeat what the client sent."""
 
 
 def fault(error: BeamcatError, request_id: str) -> str:
     """The message that tells of the error. A fault of ours shows the request's id and nothing else."""
-    message = escaped(message_for_client(error, request_id))
+    message = message_for_client(error, request_id)
+    message = escaped(message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}...")
     code = error.code if isinstance(error, NotSoap) else "Server"
     offset = NO_OFFSET if error.offset is None else error.offset
     details = (

@@ -1,7 +1,8 @@
 """A SOAP request, from bytes to the element of its operation.
 
 Whoever sends it is a stranger. A document type declaration is refused before any XML is read, so that there are no
-entities, no defaults and nothing to fetch; size and number of elements are limited before, depth by the parser.
+entities, no defaults and nothing to fetch; size and number of elements are limited before, depth by the parser, and the
+namespaces in force, which every bean is looked up in, after.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ ENCODINGS = {
 }
 """The encodings of requests that are read, and Python's names for them."""
 
+MOST_NAMESPACES = 100
+"""Most namespaces that may be in force where the parameters of an operation begin."""
+
 _DECLARED = re.compile(rb"<\?xml[^>]{0,100}?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9._-]{1,40})", re.I)
 _PROLOG = re.compile(r"(?:\s+|<\?.*?\?>|<!--.*?-->)*+", re.S)
@@ -47,7 +51,9 @@ class NotSoap(BadParameter):
 
 
 def read_text(body: bytes, content_type: str) -> str:
-    """The text of a request, by its byte order mark, its content type or its XML declaration; else it is UTF-8."""
+    """The text of a request, by its first bytes, its content type or its XML declaration; else it is UTF-8."""
+    if content_type.lstrip().lower().startswith("multipart/"):
+        raise NotSoap("The request must be a SOAP envelope alone, not one with attachments")
     encoding = _encoding(body, content_type)
     try:
         return body.decode(ENCODINGS[encoding]).removeprefix("\ufeff")
@@ -62,6 +68,8 @@ def _encoding(body: bytes, content_type: str) -> str:
         return "utf-16"
     if body.startswith(codecs.BOM_UTF8):
         return "utf-8"
+    if body.startswith((b"<\0", b"\0<")):
+        return "utf-16le" if body[0] else "utf-16be"
     named = _CHARSET.search(content_type)
     if named:
         return named[1].lower()
@@ -75,7 +83,7 @@ def read_operation(text: str, max_elements: int) -> Element:
     assert prolog is not None
     if text.startswith("<!DOCTYPE", prolog.end()):
         raise NotSoap("A request must not have a document type declaration")
-    if text.count("<") > 2 * max_elements or _more_attributes_than(text, max_elements):
+    if text.count("<") - text.count("</") > max_elements or _more_attributes_than(text, max_elements):
         raise TooLarge(f"the request may have at most {max_elements} XML elements")
     try:
         encoded = text.encode()
@@ -117,4 +125,6 @@ def _operation(root: Element) -> Element:
         raise NotSoap("The body of the envelope is empty")
     if etree.QName(operation).namespace != NAMESPACE:
         raise NotSoap(f"There is no operation {operation.tag}; operations are in the namespace {NAMESPACE}")
+    if len(operation.nsmap) > MOST_NAMESPACES:
+        raise TooLarge(f"the request may declare at most {MOST_NAMESPACES} namespaces before its parameters")
     return operation

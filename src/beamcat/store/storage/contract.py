@@ -7,10 +7,11 @@ storage, from which they have to be brought back first. A facility brings its ow
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from beamcat.errors import BeamcatError, ErrorKind
 
@@ -41,6 +42,16 @@ class Stat:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """How far the units are that were asked for; those in neither table can be read."""
+
+    waiting: Mapping[str, float | None]
+    """Units that cannot be read yet, and the seconds that may take; None when nobody knows."""
+    lost: Mapping[str, str]
+    """Units that will never come, and why."""
+
+
 class NoSuchData(BeamcatError):
     """The storage holds nothing at that location."""
 
@@ -66,19 +77,23 @@ class MainStorage(Protocol):
     may be repeated.
     """
 
-    async def put(self, dataset: DatasetPlace, name: str, pieces: Pieces) -> str:
+    async def put(self, dataset: DatasetPlace, name: str, pieces: Pieces, size: int | None = None) -> str:
         """Store the bytes at a new location; that location.
 
-        They are safe on disk when it returns. Nothing is visible before that, and nothing stays when `pieces` raises.
+        They are safe on disk when it returns. Nothing is visible before that, and nothing stays when `pieces` raises
+        or the call is cancelled. `size` is how many bytes are expected, for storages that plan with it.
         """
         ...
 
-    async def put_at(self, location: str, pieces: Pieces) -> None:
+    async def put_at(self, location: str, pieces: Pieces, size: int | None = None) -> None:
         """Store the bytes at a location known beforehand, as `put` does; what was there is replaced at once."""
         ...
 
     def read(self, location: str, first: int, stop: int) -> AsyncIterator[bytes]:
-        """The bytes from `first` up to `stop`, in pieces of about a mebibyte; fewer where the file ends."""
+        """The bytes from `first` up to `stop`, in pieces of about a mebibyte; fewer where the file ends.
+
+        They are all of one version of the file: `Unavailable` is raised when it is replaced in between.
+        """
         ...
 
     async def stat(self, locations: Sequence[str]) -> list[Stat | None]:
@@ -94,6 +109,18 @@ class MainStorage(Protocol):
         ...
 
 
+@runtime_checkable
+class HasUrls(Protocol):
+    """A main storage that clients can read from without Beamcat in between."""
+
+    async def url(self, location: str, lifetime: timedelta) -> str | None:
+        """An address from which anybody can read the bytes for so long; None when it hands out none.
+
+        Nobody looks whether there are any: it answers 404 for what is not there.
+        """
+        ...
+
+
 class ArchiveStorage(Protocol):
     """Where bytes are safe, but slow to get: tape, usually.
 
@@ -101,25 +128,38 @@ class ArchiveStorage(Protocol):
     repeated.
     """
 
-    async def put(self, unit: str, pieces: Pieces) -> None:
-        """Store a unit, safe when it returns; what was there under its name is replaced at once."""
+    async def put(self, unit: str, pieces: Pieces, size: int | None = None) -> None:
+        """Store a unit, safe when it returns; what was there under its name is replaced at once.
+
+        Nothing changes when `pieces` raises or the call is cancelled.
+        """
         ...
 
     async def request(self, units: Sequence[str]) -> None:
         """Ask for units to be made readable, all in one go where the storage can order them."""
         ...
 
-    async def ready(self, units: Sequence[str]) -> dict[str, float | None]:
-        """For each unit that cannot be read yet the seconds it may take, None when nobody knows.
-
-        Raises `NoSuchData` for a unit that will never come.
-        """
+    async def ready(self, units: Sequence[str]) -> Recall:
+        """How far units are. Those that nobody asked for may be waiting for ever."""
         ...
 
     def read(self, unit: str) -> AsyncIterator[bytes]:
-        """The bytes of a unit that is ready."""
+        """The bytes of a unit that is ready; `Unavailable` when it is not, or no longer."""
+        ...
+
+    async def release(self, units: Sequence[str]) -> None:
+        """Say that units need not be readable any longer, whether they were asked for, are ready, or neither."""
         ...
 
     async def delete(self, units: Sequence[str]) -> None:
         """Remove units; those that are not there are no error."""
+        ...
+
+
+@runtime_checkable
+class HasVolumes(Protocol):
+    """An archive storage that knows which units lie on the same tape, so that they are asked for together."""
+
+    async def volumes(self, units: Sequence[str]) -> list[str | None]:
+        """The volume of each unit, in their order; None where it is not known."""
         ...
