@@ -68,6 +68,14 @@ class TestServer:
             conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def home_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test does not give a home of its own leaves nothing in the checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BEAMCAT_HOME", str(tmp_path_factory.mktemp("beamcat")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def database_settings() -> DatabaseSettings:
     return DatabaseSettings()

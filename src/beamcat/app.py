@@ -35,6 +35,7 @@ from beamcat.doors.authn.door import Authn
 from beamcat.doors.core import Core
 from beamcat.doors.icat_rest.door import IcatRest
 from beamcat.doors.icat_soap.door import IcatSoap
+from beamcat.doors.ids.door import Ids
 from beamcat.doors.status import Status
 from beamcat.errors import BeamcatError, Unavailable
 from beamcat.events.audit import prune as prune_events
@@ -48,6 +49,7 @@ from beamcat.observability.metrics import Metrics
 from beamcat.observability.middleware import Observed
 from beamcat.observability.slow_queries import Watch
 from beamcat.observability.tracing import Tracing, open_tracing
+from beamcat.store.opening import data_service
 
 PRUNE_EVERY_S = 3600.0
 """How often expired sessions, old events and old calls are removed."""
@@ -130,6 +132,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             Below("/icat", IcatRest(lambda: opened.core)),
             Below("/ICATService/ICAT", IcatSoap(lambda: opened.core)),
+            Below("/ids", Ids(lambda: opened.core)),
             *(
                 Below(f"/authn.{mnemonic}", Authn(lambda: opened.core))
                 for mnemonic, chosen in settings.authenticator.items()
@@ -176,6 +179,7 @@ async def _opened(settings: Settings, opened: Opened, metrics: Metrics) -> Async
         await opened.calls.close()
         if opened.core is not None:
             await opened.core.sessions.close()
+            opened.core.data.close()
         if opened.database is not None:
             await opened.database.close()
         if opened.tracing is not None:
@@ -193,16 +197,17 @@ async def _open_database(
             database = Database(url.get_secret_value(), settings.database)
             try:
                 await database.open()
-            except Unavailable as error:
+                core = _core(settings, database, watch)
+            except BeamcatError as error:
                 opened.problem = error.message
-                logger().error("the database is away", error=error.message)
+                logger().error("the server cannot be opened yet", error=error.message)
                 await database.close()
                 tried.set()
                 await asyncio.sleep(TRY_AGAIN_S)
             else:
                 opened.database = database
                 opened.calls.start(database)
-                opened.core = core = _core(settings, database, watch)
+                opened.core = core
                 for sign_in in core.sessions.sign_ins.values():
                     sign_in.authenticator.description()  # those of other servers are asked for theirs now
                 opened.tasks.append(asyncio.create_task(_prune(core, database)))
@@ -226,6 +231,7 @@ def _core(settings: Settings, database: Database, watch: Watch) -> Core:
         searches=searches,
         catalogue=catalogue,
         dumps=Dumps(database, rulebooks, searches, catalogue, settings),
+        data=data_service(settings, database, rulebooks),
     )
 
 

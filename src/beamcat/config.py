@@ -347,9 +347,24 @@ class IdsSettings(Section):
     """Whether `Datafile.checksum` is a CRC-32 in hexadecimal digits, as ids.server writes it. Never set it where other
     checksums are in use too: Adler-32 looks the same."""
     trust_catalogue_checksums: bool = False
-    """Whether these are believed at once. Otherwise a checksum counts when the bytes were read once and it was right."""
+    """Whether these are believed at once. Otherwise a checksum counts once the bytes were read and it was right."""
     hash_threads: int = Field(2, ge=1, le=256)
     """Threads of each worker that compute digests of files."""
+    read_only: bool = False
+    """Refuse `put` and `delete`: ICAT's `readOnly`."""
+    prepared_count: int = Field(10_000, ge=1)
+    """Prepared downloads that are kept; older ones are forgotten. ICAT's `preparedCount`."""
+    max_files_per_selection: int = Field(10_000_000, ge=1)
+    """Most files one download may hold."""
+    max_bytes_per_selection: int | None = Field(None, ge=0)
+    """Most bytes one download may hold, by the catalogue; none: as many as there are."""
+    trust_datasets: bool = False
+    """Who may read a dataset may read its datafiles, without asking the rules for each. ICAT's
+    `useReaderForPerformance`."""
+    lenient_investigation_ids: bool = False
+    """An investigation that is not there, or may not be read, stands for no files instead of being an error."""
+    backslash_is_separator: bool = False
+    """Backslashes in the names of datafiles separate folders, as in names from Windows."""
 
 
 class LoggingSettings(Section):

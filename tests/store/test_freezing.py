@@ -8,16 +8,16 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from beamcat.store.archives.entries import UNKNOWN_CRC
+from beamcat.store.archives.entries import UNKNOWN_CRC, Integers, integers
 from beamcat.store.archives.tar import Tar
 from beamcat.store.archives.zip_framed import ZipFramed
 from beamcat.store.archives.zip_stored import ZipStored
+from beamcat.store.digests.values import FileVersion
 from beamcat.store.freezing import Freezing
 from beamcat.store.frozen import NOT_SAID, Run, unpacked
 from beamcat.store.measuring import InMemory, Looking, layout_for
 from beamcat.store.selection import Selections, Terms, Wanted
 from beamcat.store.sending import Sender
-from beamcat.store.storage.contract import Stat
 from beamcat.store.storage.posix import PosixStorage
 from tests.catalogue.site import ROOT, Site
 
@@ -42,8 +42,8 @@ async def frozen(site: Site, dataset: int, freezing: Freezing) -> list[Run]:
         return [run async for run in freezing.runs(selected)]
 
 
-async def known(locations: Sequence[str], stats: Sequence[Stat]) -> list[int]:
-    return [zlib.crc32(CONTENT[location]) if location != "1/b" else UNKNOWN_CRC for location in locations]
+async def known(files: Sequence[FileVersion], _checksums: Sequence[str]) -> Integers:
+    return integers([zlib.crc32(CONTENT[file.location]) if file.location != "1/b" else UNKNOWN_CRC for file in files])
 
 
 async def test_entries_are_named_as_clients_expect(database: object) -> None:

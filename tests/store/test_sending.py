@@ -56,7 +56,9 @@ class Download:
                 integers([1286600400] * len(some)),
                 [stat.etag.encode() for stat in stats],
             )
-            run = Run(entries, integers(some), integers([1] * len(some)), [str(number) for number in some])
+            run = Run(
+                entries, integers(some), integers([1] * len(some)), [str(number) for number in some], [""] * len(some)
+            )
             self.runs.append(unpacked(run.packed()))
         self.measured = measure(layout, [run.entries for run in self.runs])
         self.learned: list[tuple[int, int, int]] = []

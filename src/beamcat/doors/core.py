@@ -14,6 +14,7 @@ from beamcat.config import Settings
 from beamcat.errors import BeamcatError, ErrorKind, InternalError
 from beamcat.observability.logs import logger, without_tokens
 from beamcat.observability.requests import name_outcome, name_user
+from beamcat.store.service import DataService
 
 VERSION = "6.2.0"
 """The ICAT version that clients are told of."""
@@ -29,6 +30,7 @@ class Core:
     searches: Searches
     catalogue: Catalogue
     dumps: Dumps
+    data: DataService
 
     async def caller(self, session_id: str | None) -> Caller:
         """Who is asking, by a session id or a token; `SessionError` when neither lives."""

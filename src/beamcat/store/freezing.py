@@ -45,7 +45,7 @@ class Freezing:
         )
         ids = integers([file.id for file in files])
         datasets = integers([file.dataset_id for file in files])
-        return Run(entries, ids, datasets, [file.location for file in files])
+        return Run(entries, ids, datasets, [file.location for file in files], [file.checksum for file in files])
 
     async def _names(self, files: Sequence[File], selected: Selected) -> list[str]:
         """The names of entries. A name that is not safe is changed, and must not then be that of another file.

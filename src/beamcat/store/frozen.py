@@ -29,6 +29,8 @@ class Run:
     datasets: Integers
     """The id of each file's dataset."""
     locations: Sequence[str]
+    checksums: Sequence[str]
+    """What the catalogue says."""
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -37,7 +39,11 @@ class Run:
         """The run as bytes, for `unpacked`."""
         entries = self.entries
         columns = (entries.sizes, entries.crcs, entries.times, self.ids, self.datasets)
-        texts = (entries.names, entries.etags, [location.encode() for location in self.locations])
+        texts = (
+            entries.names,
+            entries.etags,
+            *([text.encode() for text in column] for column in (self.locations, self.checksums)),
+        )
         parts = [len(self).to_bytes(4, "little"), *(column.astype("<i8").tobytes() for column in columns)]
         for text in texts:
             parts.append(np.fromiter(map(len, text), "<u4", len(text)).tobytes())
@@ -57,7 +63,7 @@ def unpacked(packed: bytes) -> Run:
         columns.append(np.frombuffer(data, "<i8", count, at).astype(np.int64))
         at += 8 * count
     texts = []
-    for _ in range(3):
+    for _ in range(4):
         lengths = np.frombuffer(data, "<u4", count, at).tolist()
         at += 4 * count
         text = []
@@ -66,5 +72,11 @@ def unpacked(packed: bytes) -> Run:
             at += length
         texts.append(text)
     sizes, crcs, times, ids, datasets = columns
-    names, etags, locations = texts
-    return Run(Entries(names, sizes, crcs, times, etags), ids, datasets, [each.decode() for each in locations])
+    names, etags, locations, checksums = texts
+    return Run(
+        Entries(names, sizes, crcs, times, etags),
+        ids,
+        datasets,
+        [each.decode() for each in locations],
+        [each.decode() for each in checksums],
+    )

@@ -6,7 +6,7 @@ The size of an entry is that of its bytes, whatever the catalogue says (data ser
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,11 +15,12 @@ from beamcat.store.archives.entries import UNKNOWN_CRC, Entries, Integers
 from beamcat.store.archives.tar import Tar
 from beamcat.store.archives.zip_framed import ZipFramed
 from beamcat.store.archives.zip_stored import ZipStored
+from beamcat.store.digests.values import FileVersion
 from beamcat.store.frozen import NOT_SAID, Run
 from beamcat.store.storage.contract import MainStorage, Stat
 
-KnownCrcs = Callable[[Sequence[str], Sequence[Stat]], Awaitable[list[int]]]
-"""The CRC-32s of bytes, by location and what the storage says of them; `UNKNOWN_CRC` where nobody has computed one."""
+KnownCrcs = Callable[[Sequence[FileVersion], Sequence[str]], Awaitable[Integers]]
+"""The CRC-32s of files, by what the storage and the catalogue say of them; `UNKNOWN_CRC` where nobody knows it."""
 
 
 @dataclass(slots=True)
@@ -61,13 +62,16 @@ class Looking:
         present = [place for place, stat in enumerate(stats) if stat is not None]
         found = [stat for stat in stats if stat is not None]
         crcs = np.full(len(run), UNKNOWN_CRC, np.int64)
-        crcs[present] = await self._known_crcs([run.locations[place] for place in present], found)
+        versions = [
+            FileVersion(run.locations[place], stat.size, stat.etag) for place, stat in zip(present, found, strict=True)
+        ]
+        crcs[present] = await self._known_crcs(versions, [run.checksums[place] for place in present])
         sizes = run.entries.sizes.copy()
         sizes[present] = [stat.size for stat in found]
         etags = [b"" if stat is None else stat.etag.encode() for stat in stats]
         self._note(run, stats, sizes, crcs)
         entries = Entries(run.entries.names, sizes, crcs, run.entries.times, etags)
-        return Run(entries, run.ids, run.datasets, run.locations)
+        return replace(run, entries=entries)
 
     def _note(self, run: Run, stats: Sequence[Stat | None], sizes: Integers, crcs: Integers) -> None:
         findings = self.findings

@@ -86,6 +86,14 @@ class _Reading:
         return await run_statement(self.connection, statement, self.caller, ids)
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How much a selection is, as the catalogue has it."""
+
+    files: int
+    size: int
+
+
 class Selected:
     """What was asked for, found: the datasets, and their files in the order of (dataset id, datafile id)."""
 
@@ -118,6 +126,17 @@ class Selected:
                 files = list(map(self._file, rows))
                 self._missing.difference_update(file.id for file in files)
                 yield files
+
+    async def total(self) -> Total:
+        """How many files there are, and how many bytes the catalogue says they have; found without reading them."""
+        statement = self._statement
+        files = f"({statement.sql}) AS file (id, dataset_id, name, location, size)"
+        text = f"SELECT count(*), coalesce(sum(size), 0)::bigint, array_agg(id) FROM {files}"  # noqa: S608
+        if not self._missing:
+            text = text.replace("array_agg(id)", "NULL::bigint[]")
+        ((count, size, ids),) = await self._reading.rows(Statement(text, statement.params))
+        self._missing.difference_update(ids or ())
+        return Total(count, size)
 
     @property
     def missing(self) -> list[int]:

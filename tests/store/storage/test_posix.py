@@ -16,7 +16,7 @@ import pytest
 from beamcat.errors import BadParameter, Unavailable
 from beamcat.store.storage.contract import MainStorage, NoSuchData, StorageFull
 from beamcat.store.storage.posix import PosixStorage
-from tests.store.storage.contract import DATASET, DIGITS, MainStorageContract, content, pieces
+from beamcat.testing.storage import DATASET, DIGITS, MainStorageContract, content, pieces
 
 
 class TestPosixStorage(MainStorageContract):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +23,7 @@ class Core(core.Core):
     @classmethod
     def on(cls, parts: core.Core) -> Core:
         """The same parts, with a renderer."""
-        return cls(parts.settings, parts.sessions, parts.rulebooks, parts.searches, parts.catalogue, parts.dumps)
+        return cls(**{part.name: getattr(parts, part.name) for part in fields(parts)})
 
     async def caller_of(self, request: Request, session_id: str | None) -> Caller:
         """Who is asking, by the parameter `sessionId`; where there is none, by the header `Authorization`.

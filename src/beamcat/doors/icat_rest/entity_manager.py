@@ -11,10 +11,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from beamcat.doors.forms import form_parameters, query_parameters
 from beamcat.doors.icat_rest.core import Core, json_response, no_content
 from beamcat.doors.icat_rest.decode import decode_delete, decode_write
 from beamcat.doors.icat_rest.errors import UnknownOperation
-from beamcat.doors.forms import form_parameters, query_parameters
 from beamcat.doors.icat_rest.render import ROWS_PER_CHUNK, Renderer
 from beamcat.errors import BadParameter
 from beamcat.model import icat_entity

@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from beamcat.access.authenticators import SignIn
 from beamcat.doors.core import VERSION
+from beamcat.doors.forms import form_parameters
 from beamcat.doors.icat_rest.core import Core, json_response, no_content
 from beamcat.doors.icat_rest.errors import NOT_AN_OPERATION, UnknownOperation
-from beamcat.doors.forms import form_parameters
 from beamcat.errors import BadParameter, Forbidden, NotImplementedHere
 
 

@@ -8,8 +8,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from beamcat.doors.icat_rest.core import Core, json_response, no_content
 from beamcat.doors.forms import form_parameters
+from beamcat.doors.icat_rest.core import Core, json_response, no_content
 from beamcat.errors import BadParameter, SessionError
 from beamcat.observability.requests import name_user
 

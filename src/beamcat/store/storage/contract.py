@@ -108,6 +108,10 @@ class MainStorage(Protocol):
         """The file that holds the bytes, for whoever can read it faster; None for a storage that has no files."""
         ...
 
+    def close(self) -> None:
+        """Let go of threads and connections; nothing is asked of the storage afterwards."""
+        ...
+
 
 @runtime_checkable
 class HasUrls(Protocol):
@@ -153,6 +157,10 @@ class ArchiveStorage(Protocol):
 
     async def delete(self, units: Sequence[str]) -> None:
         """Remove units; those that are not there are no error."""
+        ...
+
+    def close(self) -> None:
+        """Let go of threads and connections; nothing is asked of the storage afterwards."""
         ...
 
 

@@ -107,13 +107,22 @@ class Folder:
         """Remove files, and folders that become empty; those that are not there are no error."""
         await self._run(self._delete, [self.path(location) for location in locations])
 
-    async def forget_unfinished(self, older_than: float) -> int:
-        """Remove what writers that died have left, last touched before that time (seconds since 1970); how many."""
-        return await self._run(self._forget_unfinished, older_than)
+    async def forget_unfinished(self, older_than: float, *folders: str) -> int:
+        """Remove what writers that died have left, last touched before that time (seconds since 1970); how many.
+
+        `folders` are others that hold nothing but files on their way.
+        """
+        return await self._run(self._forget_unfinished, older_than, (INCOMING, *folders))
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
+        working = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            # a thread cannot be stopped: the descriptor it works on must not be closed, and given to another file
+            await asyncio.wait({working})
+            working.exception()
+            raise
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise StorageFull(f"there is no room left in {self.base}") from error
@@ -150,9 +159,9 @@ class Folder:
                 except OSError:
                     break  # others are in it
 
-    def _forget_unfinished(self, older_than: float) -> int:
+    def _forget_unfinished(self, older_than: float, folders: Sequence[str]) -> int:
         forgotten = 0
-        for path in (self.base / INCOMING).glob("*"):
+        for path in (path for folder in folders for path in (self.base / folder).glob("*")):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < older_than:
                     path.unlink()

@@ -1,0 +1,1 @@
+"""ICAT's data service interface (data service specification, A)."""

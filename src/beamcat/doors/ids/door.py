@@ -1,0 +1,127 @@
+"""ICAT's data service interface as an ASGI application, to be mounted at `/ids` (data service specification, A)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import Message, Receive, Scope, Send
+
+from beamcat.doors.core import Core, as_told
+from beamcat.doors.ids import calls
+from beamcat.doors.ids.answers import UnknownCall, WrongMethod, error_response
+from beamcat.doors.ids.data import get_data
+from beamcat.errors import BeamcatError, TimedOut, Unavailable
+from beamcat.observability.requests import current_id, describe
+
+DOOR = "ids"
+CROSS_ORIGIN = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, POST, DELETE, PUT, HEAD, OPTIONS"),
+    (b"access-control-allow-headers", b"Content-Type, Range, If-Range, Authorization"),
+    (
+        b"access-control-expose-headers",
+        b"Accept-Ranges, Content-Length, Content-Range, Content-Disposition, ETag, Retry-After, Repr-Digest, Digest,"
+        b" Link",
+    ),
+]
+"""On every answer, errors included."""
+
+Handler = Callable[[Request, Core], Awaitable[Response]]
+
+CALLS: Mapping[str, Mapping[str, Handler]] = {
+    "ping": {"GET": calls.ping},
+    "version": {"GET": calls.version},
+    "getApiVersion": {"GET": calls.api_version},
+    "getIcatUrl": {"GET": calls.icat_url},
+    "isReadOnly": {"GET": calls.is_read_only},
+    "isTwoLevel": {"GET": calls.is_two_level},
+    "getServiceStatus": {"GET": calls.service_status},
+    "getSize": {"GET": calls.size, "POST": calls.size},
+    "getStatus": {"GET": calls.status, "POST": calls.status},
+    "prepareData": {"POST": calls.prepare_data},
+    "isPrepared": {"GET": calls.is_prepared},
+    "getDatafileIds": {"GET": calls.datafile_ids, "POST": calls.datafile_ids},
+    "getData": {"GET": get_data},
+    "archive": {"POST": calls.needs_two_levels},
+    "restore": {"POST": calls.needs_two_levels},
+    "write": {"POST": calls.needs_two_levels},
+    "reset": {"POST": calls.reset},
+    "getLink": {"POST": calls.link},
+    "getPercentageComplete": {"GET": calls.percentage_complete},
+}
+"""Path -> method -> what answers it."""
+
+
+class Ids:
+    """The door. `core` gives what it opens onto, or None while that is not open."""
+
+    def __init__(self, core: Callable[[], Core | None]) -> None:
+        routes = [Route(f"/{name}", _Call(name, methods, core)) for name, methods in CALLS.items()]
+        self._router = Router(routes, redirect_slashes=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; whatever goes wrong is answered in the data service's words."""
+        describe(DOOR, "unknown")
+        send = _CrossOriginSend(send)
+        try:
+            if scope["method"] == "OPTIONS":
+                describe(DOOR, "options")
+                await Response(status_code=204)(scope, receive, send)
+            else:
+                await self._router(scope, receive, send)
+        except Exception as problem:
+            if send.started:
+                raise
+            await error_response(_ids_error(problem), current_id())(scope, receive, send)
+
+
+class _Call:
+    """One path with the methods it has."""
+
+    def __init__(self, name: str, methods: Mapping[str, Handler], core: Callable[[], Core | None]) -> None:
+        self._name = name
+        self._methods = methods
+        self._core = core
+        self._allowed = ", ".join([*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        handler = self._methods.get("GET" if request.method == "HEAD" else request.method)
+        if handler is None:
+            raise WrongMethod(request.method, self._allowed)
+        describe(DOOR, self._name)
+        core = self._core()
+        if core is None:
+            raise Unavailable("The server is starting")
+        seconds = core.settings.server.request_timeout_s
+        try:
+            async with asyncio.timeout(seconds):
+                response = await handler(request, core)
+        except TimeoutError:
+            raise TimedOut(f"The request took longer than {seconds:g} seconds") from None
+        await response(scope, receive, send)
+
+
+class _CrossOriginSend:
+    """`send`, with the cross-origin headers on every answer. Knows whether an answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            message["headers"] = [*message.get("headers", ()), *CROSS_ORIGIN]
+        await self._send(message)
+
+
+def _ids_error(problem: Exception) -> BeamcatError:
+    if isinstance(problem, HTTPException) and problem.status_code == 404:
+        return UnknownCall()
+    return as_told(problem, DOOR)
