@@ -49,7 +49,7 @@ from beamcat.observability.metrics import Metrics
 from beamcat.observability.middleware import Observed
 from beamcat.observability.slow_queries import Watch
 from beamcat.observability.tracing import Tracing, open_tracing
-from beamcat.store.opening import data_service
+from beamcat.store.opening import open_store
 
 PRUNE_EVERY_S = 3600.0
 """How often expired sessions, old events and old calls are removed."""
@@ -224,6 +224,7 @@ def _core(settings: Settings, database: Database, watch: Watch) -> Core:
     rulebooks = Rulebooks(database, settings.catalogue)
     searches = Searches(database, rulebooks, settings.catalogue, watch)
     catalogue = Catalogue(database, rulebooks, settings)
+    store = open_store(settings, database, rulebooks, catalogue)
     return Core(
         settings=settings,
         sessions=Sessions(database, settings.catalogue, sign_ins, protection),
@@ -231,7 +232,9 @@ def _core(settings: Settings, database: Database, watch: Watch) -> Core:
         searches=searches,
         catalogue=catalogue,
         dumps=Dumps(database, rulebooks, searches, catalogue, settings),
-        data=data_service(settings, database, rulebooks),
+        data=store.data,
+        uploads=store.uploads,
+        removal=store.removal,
     )
 
 

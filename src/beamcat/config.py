@@ -125,8 +125,6 @@ class CatalogueSettings(Section):
     """Most relations one INCLUDE clause may follow."""
     max_objects_per_write: int = Field(100_000, ge=1)
     """Most objects, nested ones counted, that one create may make."""
-    location_digest_key: SecretStr | None = None
-    """The `key` shared with the data service: a clone signs the locations of its datafiles with it."""
 
 
 class CommonAuthenticatorSettings(Section):
@@ -350,6 +348,8 @@ class IdsSettings(Section):
     """Whether these are believed at once. Otherwise a checksum counts once the bytes were read and it was right."""
     hash_threads: int = Field(2, ge=1, le=256)
     """Threads of each worker that compute digests of files."""
+    idle_timeout_s: float = Field(600.0, gt=0)
+    """Longest time in which no byte of an upload arrives."""
     read_only: bool = False
     """Refuse `put` and `delete`: ICAT's `readOnly`."""
     prepared_count: int = Field(10_000, ge=1)
@@ -462,6 +462,13 @@ class S3StorageSettings(Section):
         if url is not None and not url.startswith(("http://", "https://")):
             raise ValueError("an endpoint begins with http:// or https://")
         return url
+
+    @field_validator("prefix")
+    @classmethod
+    def _is_a_path(cls, prefix: str) -> str:
+        if prefix and any(part in {"", ".", ".."} for part in prefix.removesuffix("/").split("/")):
+            raise ValueError("a prefix is a relative path, such as beamcat or data/beamcat")
+        return prefix
 
     @model_validator(mode="after")
     def _key_has_a_secret(self) -> S3StorageSettings:
@@ -588,7 +595,8 @@ class StoreSettings(Section):
     unit: Literal["dataset", "datafile"] = "dataset"
     """What is archived and brought back as one: a dataset, as a zip file, or each datafile by itself."""
     key: SecretStr | None = None
-    """The key that locations in the catalogue are signed with: ICAT's `key`. Without it, they are not signed."""
+    """The key that locations in the catalogue are signed with: ICAT's `key`. Without it, they are not signed. A clone
+    signs the locations of its datafiles anew."""
     previous_keys: tuple[SecretStr, ...] = ()
     """Keys that locations may be signed with besides."""
 

@@ -6,10 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import SecretStr
+
 from beamcat.access.caller import Caller
 from beamcat.access.rulebooks import Rulebooks
 from beamcat.catalogue.catalogue import Catalogue
-from beamcat.config import CatalogueSettings, Settings
+from beamcat.config import CatalogueSettings, Settings, StoreSettings
 from beamcat.database.pool import Database
 from beamcat.doors.icat_rest.decode import Limits, decode_delete, decode_write
 
@@ -20,11 +22,12 @@ ROOT = Caller("simple/root", root=True)
 class Site:
     """The catalogue and its database; `root` may do everything."""
 
-    def __init__(self, database: Database, **settings: Any) -> None:
+    def __init__(self, database: Database, *, key: str | None = None, **settings: Any) -> None:
         self.database = database
+        store = StoreSettings(key=None if key is None else SecretStr(key))
         catalogue_settings = CatalogueSettings(root_user_names=("simple/root",), **settings)
         self.rulebooks = Rulebooks(database, catalogue_settings)
-        self.catalogue = Catalogue(database, self.rulebooks, Settings(catalogue=catalogue_settings))
+        self.catalogue = Catalogue(database, self.rulebooks, Settings(catalogue=catalogue_settings, store=store))
 
     async def write(self, elements: object, caller: Caller = ROOT) -> list[int]:
         """The ids that writing these elements, as REST clients send them, gives."""

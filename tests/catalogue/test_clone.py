@@ -110,7 +110,7 @@ async def test_reading_all_sources_and_creating_all_copies_must_be_allowed(site:
 
 
 async def test_signed_locations_are_signed_for_the_copy(database: Database) -> None:
-    site = Site(database, location_digest_key="wombat")
+    site = Site(database, key="wombat")
     facility = await site.make("Facility", name="F")
     kind = await site.make("InvestigationType", name="it", facility=facility)
     dataset_type = await site.make("DatasetType", name="dt", facility=facility)

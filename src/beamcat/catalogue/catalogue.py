@@ -13,7 +13,7 @@ from beamcat.access.caller import Caller, Scope
 from beamcat.access.rulebook import Rulebook
 from beamcat.access.rulebooks import Rulebooks
 from beamcat.access.rules import Operation
-from beamcat.catalogue.cloning import clone
+from beamcat.catalogue.cloning import clone, sign_location
 from beamcat.catalogue.creation import create
 from beamcat.catalogue.deletion import delete
 from beamcat.catalogue.drafts import Change, Draft, Element, Reference, Value, count_objects
@@ -59,7 +59,7 @@ class Catalogue:
         self._rulebooks = rulebooks
         self._counts_maintained = settings.database.maintain_file_counts
         self._most_objects = settings.catalogue.max_objects_per_write
-        digest_key = settings.catalogue.location_digest_key
+        digest_key = settings.store.key
         self._digest_key = None if digest_key is None else digest_key.get_secret_value()
         self._clock = clock
         self._memory = RuleMemory()
@@ -73,6 +73,23 @@ class Catalogue:
             error.offset = None
             raise
         subject.object_id = identifier
+        return identifier
+
+    async def create_datafile(self, caller: Caller, draft: Draft) -> int:
+        """Create a datafile whose bytes the data service has stored, its location signed with the facility's key."""
+        subject = about("create", entity=draft.entity.name)
+
+        async def work(writing: Writing) -> int:
+            (identifier,) = await create(writing, [(0, draft)])
+            if self._digest_key is not None:
+                await sign_location(writing, identifier, self._digest_key)
+            return identifier
+
+        try:
+            subject.object_id = identifier = await self._write(caller, Manner.WHOLE, work)
+        except BeamcatError as error:
+            error.offset = None
+            raise
         return identifier
 
     async def create_many(self, caller: Caller, drafts: Sequence[Draft], origin: Origin = Origin.CALL) -> list[int]:

@@ -26,6 +26,18 @@ ELSE regexp_replace(s.location, '[^ ]*$', '') || upper(encode(sha256(convert_to(
 """A location is followed by a blank and the digest of datafile id, location and key: the data service checks it."""
 
 
+_SIGN = """
+UPDATE datafile SET location = location || ' ' || upper(encode(sha256(convert_to(
+       id::text || location || %s::text, 'UTF8')), 'hex'))
+ WHERE id = %s
+"""
+
+
+async def sign_location(writing: Writing, datafile: int, digest_key: str) -> None:
+    """Let the location of a datafile that was just created be followed by its digest."""
+    await writing.connection.execute(_SIGN, [digest_key, datafile])
+
+
 @dataclass(frozen=True, slots=True)
 class _Copies:
     """The ids of the objects to copy and of their copies, by entity name."""

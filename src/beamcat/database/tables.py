@@ -53,6 +53,7 @@ ACCESS_PATHS: dict[str, dict[str, str]] = {
         "by_create_time": "(dataset_id, datafile_create_time, id)",
         "by_mod_time": "(dataset_id, datafile_mod_time, id)",
         "of_investigation": "(investigation_id, id)",
+        "location": "(location) WHERE location IS NOT NULL",
         "doi": "(doi) WHERE doi IS NOT NULL",
     },
     "DataCollection": {"doi": "(doi) WHERE doi IS NOT NULL"},

@@ -14,7 +14,9 @@ from beamcat.config import Settings
 from beamcat.errors import BeamcatError, ErrorKind, InternalError
 from beamcat.observability.logs import logger, without_tokens
 from beamcat.observability.requests import name_outcome, name_user
+from beamcat.store.removal import Removal
 from beamcat.store.service import DataService
+from beamcat.store.uploads import Uploads
 
 VERSION = "6.2.0"
 """The ICAT version that clients are told of."""
@@ -31,6 +33,8 @@ class Core:
     catalogue: Catalogue
     dumps: Dumps
     data: DataService
+    uploads: Uploads
+    removal: Removal
 
     async def caller(self, session_id: str | None) -> Caller:
         """Who is asking, by a session id or a token; `SessionError` when neither lives."""

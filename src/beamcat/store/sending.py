@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Protocol, TypeVar, runtime_checkable
 
-from isal.isal_zlib import crc32
+from zlib_ng.zlib_ng import crc32
 
 from beamcat.errors import BeamcatError, ErrorKind
 from beamcat.store.archives.archive import Measured, Part, window

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from beamcat.access.caller import Caller
 from beamcat.errors import BeamcatError, ErrorKind, ValidationFailed
+from beamcat.store.archives.entries import Integers, integers
 from beamcat.store.downloads import ArchiveDownload, Download, file_of, moment
 from beamcat.store.freezing import Freezing
 from beamcat.store.measuring import InMemory, KnownCrcs, Looking, layout_for
@@ -85,11 +86,10 @@ class DataService:
         async with self._selections.select(caller, wanted) as selected:
             return await selected.total()
 
-    async def ids(self, caller: Caller, wanted: Wanted) -> AsyncIterator[list[int]]:
-        """The datafiles of a selection, some thousand at a time."""
+    async def ids(self, caller: Caller, wanted: Wanted) -> list[Integers]:
+        """The datafiles of a selection, some thousand in a row."""
         async with self._selections.select(caller, wanted) as selected:
-            async for files in selected.files():
-                yield [file.id for file in files]
+            return [integers([file.id for file in files]) async for files in selected.files()]
 
     async def prepare(self, caller: Caller, wanted: Wanted, form: Form) -> UUID:
         """Write a selection down for later; the id by which it can be fetched, by whoever has that."""

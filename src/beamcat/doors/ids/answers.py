@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from beamcat.doors.bytes_out import StatusError
 from beamcat.doors.core import message_for_client
 from beamcat.errors import BeamcatError, ErrorKind, TooManyAttempts
 
@@ -48,17 +49,6 @@ class WrongMethod(BeamcatError):
     def __init__(self, method: str, allowed: str) -> None:
         super().__init__(f"The method {method} is not implemented here; there is {allowed}")
         self.allowed = allowed
-
-
-class StatusError(BeamcatError):
-    """An answer that is decided by HTTP alone, such as 412 and 416."""
-
-    kind = ErrorKind.BAD_PARAMETER
-
-    def __init__(self, status: int, message: str, headers: Mapping[str, str]) -> None:
-        super().__init__(message)
-        self.status = status
-        self.headers = headers
 
 
 def error_response(error: BeamcatError, request_id: str) -> Response:

@@ -16,6 +16,7 @@ from beamcat.doors.ids import parameters as asked
 from beamcat.doors.ids.answers import json_response, no_content, text_response
 from beamcat.doors.ids.parameters import Parameters
 from beamcat.errors import BadParameter, BeamcatError, ErrorKind, Forbidden
+from beamcat.store.archives.entries import Integers
 
 VERSION = "2.1.1"
 """The version of the data service that clients are told of."""
@@ -117,8 +118,7 @@ async def datafile_ids(request: Request, core: Core) -> Response:
         return _ids_response(start, core.data.prepared_ids(prepared))
     wanted = asked.wanted(parameters)
     caller = await _caller(request, core, parameters)
-    await core.data.total(caller, wanted)  # what is wrong is told before the answer begins
-    return _ids_response({}, core.data.ids(caller, wanted))
+    return _ids_response({}, _each(await core.data.ids(caller, wanted)))
 
 
 async def needs_two_levels(request: Request, core: Core) -> Response:
@@ -164,6 +164,11 @@ async def _parameters(request: Request, core: Core) -> Parameters:
 
 async def _caller(request: Request, core: Core, parameters: Parameters) -> Caller:
     return await core.caller(asked.session_id(request, parameters))
+
+
+async def _each(runs: list[Integers]) -> AsyncIterator[list[int]]:
+    for run in runs:
+        yield run.tolist()
 
 
 def _ids_response(start: dict[str, bool], ids: AsyncIterator[list[int]]) -> Response:

@@ -12,7 +12,7 @@ from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from beamcat.doors.core import Core, as_told
-from beamcat.doors.ids import calls
+from beamcat.doors.ids import calls, changes
 from beamcat.doors.ids.answers import UnknownCall, WrongMethod, error_response
 from beamcat.doors.ids.data import get_data
 from beamcat.errors import BeamcatError, TimedOut, Unavailable
@@ -47,6 +47,8 @@ CALLS: Mapping[str, Mapping[str, Handler]] = {
     "isPrepared": {"GET": calls.is_prepared},
     "getDatafileIds": {"GET": calls.datafile_ids, "POST": calls.datafile_ids},
     "getData": {"GET": get_data},
+    "put": {"PUT": changes.put, "POST": changes.put_form},
+    "delete": {"DELETE": changes.delete},
     "archive": {"POST": calls.needs_two_levels},
     "restore": {"POST": calls.needs_two_levels},
     "write": {"POST": calls.needs_two_levels},
@@ -55,6 +57,9 @@ CALLS: Mapping[str, Mapping[str, Handler]] = {
     "getPercentageComplete": {"GET": calls.percentage_complete},
 }
 """Path -> method -> what answers it."""
+
+AS_LONG_AS_IT_MOVES = frozenset({"put"})
+"""Calls whose body may take any time; they look for themselves that it moves."""
 
 
 class Ids:
@@ -100,7 +105,7 @@ class _Call:
             raise Unavailable("The server is starting")
         seconds = core.settings.server.request_timeout_s
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if self._name in AS_LONG_AS_IT_MOVES else seconds):
                 response = await handler(request, core)
         except TimeoutError:
             raise TimedOut(f"The request took longer than {seconds:g} seconds") from None

@@ -24,7 +24,7 @@ ADLER_BASE = 65_521
 class Lane(Protocol):
     """A digest that takes the bytes in their order."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """The next bytes."""
         ...
 
@@ -45,7 +45,7 @@ class Sums:
         return Sums(crc32, combined_adler32(self.adler32, other.adler32, other.size), self.size + other.size)
 
 
-def sums_of(pieces: Iterable[bytes], *, adler32: bool) -> Sums:
+def sums_of(pieces: Iterable[bytes | memoryview], *, adler32: bool) -> Sums:
     """The sums of bytes; without `adler32` that one means nothing."""
     crc, adler, size = 0, 1, 0
     for piece in pieces:
@@ -98,7 +98,7 @@ class Hashing:
         """Whether the Adler-32 is asked for."""
         return Also.ADLER32 in self._also
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """The next bytes."""
         crc = zlib_ng.crc32(data, self._sums.crc32)
         adler = zlib_ng.adler32(data, self._sums.adler32) if self.wants_adler32 else 1
@@ -132,7 +132,7 @@ class _PieceHashing:
         """Bytes that the piece still lacks."""
         self._pieces = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         rest = memoryview(data)
         while rest and self._pieces < MOST_PIECES:
             if self._missing == 0:

@@ -1,22 +1,25 @@
 """Hashing what lies in a storage: large files by chunks that are read side by side, and many files at once.
 
 Threads do the hashing, and hold up nobody. What is read before it can be hashed is bounded, whatever the files are.
+Files that can be opened here are read by the thread that hashes them, while their bytes are in its cache.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 from beamcat.errors import BeamcatError, ErrorKind, Unavailable
-from beamcat.store.digests.hashing import Hashing, Sums, sums_of
+from beamcat.store.digests.hashing import Hashing, Lane, Sums, sums_of
 from beamcat.store.digests.values import Also, Digests, FileVersion, Hashed
+from beamcat.store.sending import OpensFiles
 from beamcat.store.storage.contract import MainStorage, NoSuchData, Stat
 
 CHUNK = 4 << 20
@@ -27,8 +30,8 @@ FILES_AT_ONCE = 16
 BATCH_SECONDS = 2.0
 """How long what has been computed waits for others before it is handed on."""
 BATCH = 4096
-INLINE = 32 << 10
-"""Bytes that are hashed sooner than a thread is found for them."""
+STEP = 256 << 10
+"""Bytes that a thread reads and hashes before it reads more: they fit into its cache."""
 
 T = TypeVar("T")
 
@@ -57,6 +60,14 @@ class Unread:
 Outcome = Hashed | Unread
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Some bytes of a file, in pieces, with their sums; no pieces where nobody needs them any more."""
+
+    pieces: Sequence[bytes | memoryview]
+    sums: Sums
+
+
 def untold(_: int) -> None:
     """For nobody who wants to know."""
 
@@ -66,8 +77,11 @@ class HashingReader:
 
     def __init__(self, storage: MainStorage, threads: int) -> None:
         self.storage = storage
+        self._files = storage if isinstance(storage, OpensFiles) else None
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="hashing")
-        self._chunks = asyncio.Semaphore(CHUNKS + threads)
+        self._room = asyncio.Semaphore(CHUNKS + threads)
+        self._buffers: list[memoryview] = []
+        """Those that are free: of the size of a chunk, kept because new memory is slow."""
 
     def close(self) -> None:
         """Let the threads go."""
@@ -80,16 +94,15 @@ class HashingReader:
         """
         hashing = Hashing(also, file.size)
         if file.size <= CHUNK:
-            async with self._chunks:
-                pieces = await self._read(file, 0, file.size)
-                await self._run(file.size, _update, hashing, pieces)
+            async with self._room:
+                await self._hash_small(file, hashing)
             told(file.size)
             return hashing.digests()
-        async with contextlib.aclosing(self._chunks_of(file, adler32=hashing.wants_adler32)) as chunks:
-            async for pieces, sums in chunks:
-                hashing.take(sums)
-                await asyncio.gather(*(self._run(sums.size, _feed, lane.update, pieces) for lane in hashing.lanes))
-                told(sums.size)
+        async with contextlib.aclosing(self._chunks_of(file, hashing)) as chunks:
+            async for chunk in chunks:
+                hashing.take(chunk.sums)
+                await asyncio.gather(*(self._run(_feed, lane, chunk.pieces) for lane in hashing.lanes))
+                told(chunk.sums.size)
         return hashing.digests()
 
     async def batches(
@@ -150,28 +163,40 @@ class HashingReader:
         unread = [outcome for outcome in outcomes if isinstance(outcome, Unread)]
         return [*unread, *map(_still_the_same, hashed, stats)]
 
-    async def _chunks_of(self, file: FileVersion, *, adler32: bool) -> AsyncGenerator[tuple[list[bytes], Sums], None]:
+    async def _hash_small(self, file: FileVersion, hashing: Hashing) -> None:
+        if self._files is not None:
+            buffer = self._free_buffer()
+            await self._run(_hash_opened, self._files, file, hashing, buffer)
+            self._buffers.append(buffer)
+        else:
+            await self._run(_feed, hashing, await self._read(file, 0, file.size))
+
+    async def _chunks_of(self, file: FileVersion, hashing: Hashing) -> AsyncGenerator[_Chunk, None]:
         """The bytes in their order, with their sums. Some chunks are read ahead, as far as there is room."""
-        ahead = deque[asyncio.Task[tuple[list[bytes], Sums]]]()
+        ahead = deque[tuple[asyncio.Task[_Chunk], memoryview]]()
         firsts = iter(range(0, file.size, CHUNK))
         first = next(firsts, None)
         try:
             while first is not None or ahead:
-                while first is not None and not (ahead and self._chunks.locked()):
-                    await self._chunks.acquire()
-                    ahead.append(asyncio.create_task(self._chunk(file, first, adler32=adler32)))
+                while first is not None and not (ahead and self._room.locked()):
+                    await self._room.acquire()
+                    buffer = self._free_buffer()
+                    ahead.append((asyncio.create_task(self._chunk(file, first, hashing, buffer)), buffer))
                     first = next(firsts, None)
-                yield await ahead[0]
-                ahead.popleft()
-                self._chunks.release()
+                yield await ahead[0][0]
+                self._buffers.append(ahead.popleft()[1])
+                self._room.release()
         finally:
-            await _cancelled(ahead)
-            for _ in ahead:
-                self._chunks.release()
+            await _cancelled([task for task, _ in ahead])
+            for _ in ahead:  # their buffers are not used again: threads may still write into them
+                self._room.release()
 
-    async def _chunk(self, file: FileVersion, first: int, *, adler32: bool) -> tuple[list[bytes], Sums]:
-        pieces = await self._read(file, first, min(first + CHUNK, file.size))
-        return pieces, await self._run(CHUNK, _sums, pieces, adler32)
+    async def _chunk(self, file: FileVersion, first: int, hashing: Hashing, buffer: memoryview) -> _Chunk:
+        stop = min(first + CHUNK, file.size)
+        if self._files is not None:
+            return await self._run(_read_opened, self._files, file, range(first, stop), hashing, buffer)
+        pieces = await self._read(file, first, stop)
+        return _Chunk(pieces, await self._run(_sums, pieces, hashing.wants_adler32))
 
     async def _read(self, file: FileVersion, first: int, stop: int) -> list[bytes]:
         pieces = [piece async for piece in self.storage.read(file.location, first, stop)]
@@ -179,20 +204,55 @@ class HashingReader:
             raise ChangedWhileRead(file.location)
         return pieces
 
-    async def _run(self, size: int, work: Callable[..., T], *arguments: object) -> T:
-        if size <= INLINE:
-            return work(*arguments)
+    def _free_buffer(self) -> memoryview:
+        return self._buffers.pop() if self._buffers else memoryview(bytearray(CHUNK))
+
+    async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
 
-def _update(hashing: Hashing, pieces: Sequence[bytes]) -> None:
-    for piece in pieces:
-        hashing.update(piece)
+def _hash_opened(storage: OpensFiles, file: FileVersion, hashing: Hashing, buffer: memoryview) -> None:
+    with _opened(storage, file) as descriptor:
+        for part in _parts(descriptor, file, range(file.size), buffer, keep=False):
+            hashing.update(part)
 
 
-def _feed(update: Callable[[bytes], None], pieces: Sequence[bytes]) -> None:
+def _read_opened(storage: OpensFiles, file: FileVersion, bytes_: range, hashing: Hashing, buffer: memoryview) -> _Chunk:
+    keep = bool(hashing.lanes)
+    with _opened(storage, file) as descriptor:
+        sums = sums_of(_parts(descriptor, file, bytes_, buffer, keep=keep), adler32=hashing.wants_adler32)
+    return _Chunk((buffer[: len(bytes_)],) if keep else (), sums)
+
+
+@contextlib.contextmanager
+def _opened(storage: OpensFiles, file: FileVersion) -> Iterator[int]:
+    descriptor, stat = storage.open(file.location)
+    try:
+        if FileVersion.of(file.location, stat) != file:
+            raise ChangedWhileRead(file.location)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _parts(
+    descriptor: int, file: FileVersion, bytes_: range, buffer: memoryview, *, keep: bool
+) -> Iterator[memoryview]:
+    """Bytes of the file as they come into the buffer; without `keep` each part takes the place of the one before."""
+    first, place = bytes_.start, 0
+    while first < bytes_.stop:
+        part = buffer[place : place + min(STEP, bytes_.stop - first)]
+        length = os.preadv(descriptor, [part], first)
+        if not length:
+            raise ChangedWhileRead(file.location)
+        yield part[:length]
+        first += length
+        place += length if keep else 0
+
+
+def _feed(lane: Lane, pieces: Sequence[bytes | memoryview]) -> None:
     for piece in pieces:
-        update(piece)
+        lane.update(piece)
 
 
 def _sums(pieces: Sequence[bytes], adler32: bool) -> Sums:
@@ -213,7 +273,7 @@ def _told_kindly(error: BeamcatError | OSError, location: str) -> BeamcatError:
     return Unavailable(f"the storage cannot read {location}: {error.strerror or error}")
 
 
-async def _cancelled(tasks: Iterable[asyncio.Task[T]]) -> None:
+async def _cancelled(tasks: Collection[asyncio.Task[T]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -228,6 +228,7 @@ class S3Storage:
 
 
 def _store(settings: S3StorageSettings, endpoint: str | None) -> S3Store:
+    """The bucket under an address. Nothing is asked of it yet. Raises `Unavailable` for settings that do not fit."""
     config: S3Config = {
         "region": settings.region,
         "virtual_hosted_style_request": settings.virtual_hosted,
@@ -244,14 +245,20 @@ def _store(settings: S3StorageSettings, endpoint: str | None) -> S3Store:
         "allow_http": bool(endpoint and endpoint.startswith("http://")),
     }
     if settings.ca_file is not None:
-        client["root_certificate"] = settings.ca_file.read_bytes()
-    return S3Store(
-        settings.bucket,
-        prefix=settings.prefix.strip("/") or None,
-        config=config,
-        client_options=client,
-        retry_config={"retry_timeout": timedelta(seconds=settings.retry_s)},
-    )
+        try:
+            client["root_certificate"] = settings.ca_file.read_bytes()
+        except OSError as error:
+            raise Unavailable(f"{settings.ca_file} cannot be read: {error.strerror}") from error
+    try:
+        return S3Store(
+            settings.bucket,
+            prefix=settings.prefix.strip("/") or None,
+            config=config,
+            client_options=client,
+            retry_config={"retry_timeout": timedelta(seconds=settings.retry_s)},
+        )
+    except _STORE_ERRORS as error:
+        raise Unavailable(f"the settings of the object store do not fit: {str(error).splitlines()[0]}") from error
 
 
 def _pieces(taken: memoryview) -> Iterator[bytes]:

@@ -30,3 +30,6 @@ CREATE TABLE prepared_run (
 );
 
 ALTER TABLE prepared_run ALTER packed SET STORAGE EXTERNAL;
+
+-- whether other datafiles have the same bytes, before they are removed
+CREATE INDEX "datafile_location_idx" ON "datafile" (location) WHERE location IS NOT NULL;
