@@ -19,6 +19,7 @@ from beamcat.store.archives.entries import UNKNOWN_CRC, CrcNeeded, Entries, inte
 from beamcat.store.archives.tar import Tar
 from beamcat.store.archives.zip_framed import ZipFramed
 from beamcat.store.archives.zip_stored import ZipStored
+from beamcat.store.downloads import ArchiveDownload, moment
 from beamcat.store.frozen import Run, unpacked
 from beamcat.store.sending import DataChanged, Sender
 from beamcat.store.storage.contract import Stat
@@ -72,9 +73,12 @@ class Download:
     async def load(self, number: int) -> Run:
         return self.runs[number]
 
+    def learn(self, run: int, place: int, crc: int) -> None:
+        self.learned.append((run, place, crc))
+
     def pieces(self, sender: Sender, first: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         stop = self.measured.size if stop is None else stop
-        return sender.archive(self.measured, self.load, first, stop, lambda *learned: self.learned.append(learned))
+        return sender.archive(self.measured, self.load, first, stop, self.learn)
 
     async def bytes(self, sender: Sender, first: int = 0, stop: int | None = None) -> bytes:
         return b"".join([piece async for piece in self.pieces(sender, first, stop)])
@@ -123,6 +127,20 @@ async def test_checksums_are_learned_while_files_pass(tmp_path: Path, sender_of:
     found = {run * 2 + place: crc for run, place, crc in download.learned}
     assert found == {number: zlib.crc32(content) for number, content in enumerate(download.contents)}
     assert await download.bytes(sender, download.measured.directory) == whole[download.measured.directory :]
+
+
+async def test_any_window_can_be_had_without_checksums(tmp_path: Path, sender_of: Any) -> None:
+    whole = await Download(tmp_path, ZipFramed()).bytes(Sender(PosixStorage(tmp_path)))
+    chance = random.Random(4)
+    for _ in range(25):
+        download = Download(tmp_path, ZipFramed(), crcs=False)
+        sender = sender_of(download)
+        fetched = ArchiveDownload(download.measured, download.load, moment(0), download.learn)
+        first = chance.choice([0, chance.randrange(len(whole)), download.measured.directory + 5])
+        stop = chance.choice([len(whole), min(len(whole), first + chance.choice([1, 500, 200_000]))])
+        assert b"".join([piece async for piece in fetched.pieces(sender, first, stop)]) == whole[first:stop]
+        for run, place, crc in download.learned:
+            assert crc == zlib.crc32(download.contents[run * 2 + place])
 
 
 async def test_a_file_that_passes_in_part_teaches_nothing(tmp_path: Path, sender_of: Any) -> None:

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from beamcat.store.archives.archive import Measured
+from beamcat.store.crcs import learn_needed
 from beamcat.store.frozen import Run
 from beamcat.store.sending import Learned, LoadFrozen, Sender
 from beamcat.store.storage.contract import Stat
@@ -100,9 +101,11 @@ class ArchiveDownload:
         """`.zip` or `.tar`."""
         return self.archive.layout.suffix
 
-    def pieces(self, sender: Sender, first: int, stop: int) -> AsyncIterator[bytes]:
+    async def pieces(self, sender: Sender, first: int, stop: int) -> AsyncIterator[bytes]:
         """Bytes of the archive."""
-        return sender.archive(self.archive, self.load, first, stop, self.learned)
+        await learn_needed(self.archive, self.load, sender, (first, stop), self.learned)
+        async for piece in sender.archive(self.archive, self.load, first, stop, self.learned):
+            yield piece
 
 
 def file_of(run: Run, place: int) -> FileDownload:
