@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from beamcat.config import AuthenticatorSettings, CatalogueSettings, Settings, load_settings
+from beamcat.config import AuthenticatorSettings, CatalogueSettings, IdsSettings, Settings, load_settings
 
 PASSWORD = "beamcat"  # noqa: S105 (printed on the screen: an example is open to those who run it)
 """Password of every account of the example facility."""
@@ -27,6 +27,7 @@ def demo_settings(home: Path, **overrides: Any) -> Settings:
     return load_settings(
         home=home,
         catalogue=CatalogueSettings(root_user_names=(ROOT,)),
+        ids=IdsSettings(catalogue_checksums_are_crc32=True, trust_catalogue_checksums=True),
         authenticator={
             "simple": AuthenticatorSettings(
                 kind="simple", friendly="Administrator", admin=True, users={"root": SecretStr(PASSWORD)}
