@@ -37,7 +37,8 @@ def prepare(archive: Path, folder: Path, url: str) -> Path:
     root = folder / f"python-icat-{VERSION}"
     _run([sys.executable, "setup.py", "--quiet", "build", "build_test"], root)
     sections = (
-        f"[{section}]\nurl = {url}/ICATService/ICAT?wsdl\nauth = {auth}\nusername = {user}\npassword = secret\n"
+        f"[{section}]\nurl = {url}/ICATService/ICAT?wsdl\nidsurl = {url}/ids\n"
+        f"auth = {auth}\nusername = {user}\npassword = secret\n"
         for auth, users in SECTIONS.items()
         for section, user in users.items()
     )
