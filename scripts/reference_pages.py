@@ -93,17 +93,8 @@ def pages() -> Iterator[tuple[str, str]]:
 def settings_page() -> str:
     """All settings, a heading each."""
     lines = [SETTINGS_INTRODUCTION]
-    sections: list[tuple[str, list[type[BaseModel]], str]] = []
-    for name, field in Settings.model_fields.items():
-        kinds = sections_of(field.annotation)
-        if not kinds:
-            lines += setting(name, field)
-        else:
-            is_table = typing.get_origin(field.annotation) is dict
-            sections.append(
-                (f"{name}.{TABLES.get(name, 'NAME')}" if is_table else name, kinds, field.description or "")
-            )
-    for name, kinds, about in sections:
+    lines += settings_in("", Settings, set())
+    for name, kinds, about in sections_below(Settings):
         if len(kinds) == 1:
             lines += [f"## {name}", "", one_line(kinds[0].__doc__), "", *([about, ""] if about else [])]
             lines += settings_in(name, kinds[0], set())
@@ -113,18 +104,30 @@ def settings_page() -> str:
             lines += settings_in(name, kinds[0], set(kinds[0].model_fields) - common)
             for kind in kinds:
                 choices = typing.get_args(kind.model_fields["kind"].annotation)
-                lines += [f"### {name} of kind {', '.join(choices)}", "", one_line(kind.__doc__), ""]
-                lines += settings_in(name, kind, common | (set() if len(choices) > 1 else {"kind"}))
+                which = f"of kind {', '.join(choices)}" if choices else "of another kind"
+                lines += [f"### {name} {which}", "", one_line(kind.__doc__), ""]
+                lines += settings_in(name, kind, common | ({"kind"} if len(choices) == 1 else set()))
     return "\n".join(lines)
 
 
+def sections_below(above: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, list[type[BaseModel]], str]]:
+    """Every section: its name, its class or those of its kinds, and what is said of the field that holds it."""
+    for key, field in above.model_fields.items():
+        if kinds := sections_of(field.annotation):
+            is_table = typing.get_origin(field.annotation) is dict
+            name = f"{prefix}{key}.{TABLES.get(key, 'NAME')}" if is_table else f"{prefix}{key}"
+            yield name, kinds, field.description or ""
+            for kind in kinds:
+                yield from sections_below(kind, f"{name}.")
+
+
 def settings_in(name: str, section: type[BaseModel], left_out: set[str]) -> list[str]:
-    """The settings of a section, a heading each."""
+    """The settings of a section, a heading each; those that are sections themselves have their own place."""
     return [
         line
         for key, field in section.model_fields.items()
-        if key not in left_out
-        for line in setting(f"{name}.{key}", field)
+        if key not in left_out and not sections_of(field.annotation)
+        for line in setting(f"{name}.{key}" if name else key, field)
     ]
 
 
@@ -181,6 +184,7 @@ def type_name(annotation: object) -> str:
         int: "whole number",
         float: "number",
         bool: "true or false",
+        typing.Any: "value",
     }
     return names[typing.cast("type", annotation)]
 

@@ -80,7 +80,7 @@ class Uploads:
         async with self._selections.select(caller, Wanted(datasets=(upload.dataset_id,))) as selected:
             dataset = selected.datasets[upload.dataset_id]
         passing = _Passing(pieces)
-        location = await self._storage.put(dataset, upload.name, passing)
+        location = await self._storage.put(dataset, upload.name, passing, size=upload.size)
         try:
             digests = passing.hashing.digests()
             _check(upload, digests, passing.hashing.size)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from structlog.testing import capture_logs
 
-from beamcat.config import CommandArchiveSettings
+from beamcat.config import CommandArchiveSettings, StoreSettings
 from beamcat.errors import BadParameter, Unavailable
 from beamcat.store.storage import processes
 from beamcat.store.storage.commands import CommandArchive
@@ -91,6 +93,24 @@ class TestCommandArchiveOneByOne(ArchiveStorageContract):
         yield storage
         storage.close()
         assert on_the_way(scratch) == []
+
+
+class TestExampleOfTheDocumentation(ArchiveStorageContract):
+    """What `docs/administrators/storage.md` shows, on another disk."""
+
+    @pytest.fixture
+    def storage(self, library: Path, scratch: Path, tmp_path: Path) -> Iterator[ArchiveStorage]:
+        page = (Path(__file__).parents[3] / "docs/administrators/storage.md").read_text()
+        [shown] = [block for block in re.findall(r"```toml\n(.*?)```", page, re.S) if "[store.archive]" in block]
+        [tape] = [block for block in re.findall(r"```sh\n(.*?)```", page, re.S) if block.startswith("#!/bin/sh")]
+        program = tmp_path / "tape"
+        program.write_text(tape.replace("/srv/tape", str(library)))
+        program.chmod(0o755)
+        chosen = StoreSettings.model_validate(tomllib.loads(shown.replace("/opt/tape/bin/tape", str(program)))["store"])
+        assert isinstance(chosen.archive, CommandArchiveSettings)
+        storage = CommandArchive(chosen.archive, scratch)
+        yield storage
+        storage.close()
 
 
 def on_the_way(scratch: Path) -> list[Path]:

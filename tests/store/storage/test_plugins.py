@@ -118,6 +118,16 @@ async def test_a_directory_of_the_administrator_is_never_made(tmp_path: Path) ->
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize("certificate", [None, "no certificate"])
+def test_authorities_that_cannot_be_read_are_told(tmp_path: Path, certificate: str | None) -> None:
+    file = tmp_path / "ca.pem"
+    if certificate:
+        file.write_text(f"-----BEGIN CERTIFICATE-----\n{certificate}\n-----END CERTIFICATE-----\n")
+    bucket = {"kind": "s3", "bucket": "data", "endpoint": "https://s3.example.org", "ca_file": file}
+    with pytest.raises(Unavailable, match=r"ca\.pem cannot be read|do not fit"):
+        main_storage(store(main=bucket), tmp_path)
+
+
 def test_the_kinds_that_come_with_beamcat(tmp_path: Path) -> None:
     bucket = {"kind": "s3", "bucket": "data", "access_key_id": "a", "secret_access_key": "b"}
     assert isinstance(main_storage(store(main=bucket), tmp_path), S3Storage)
@@ -185,6 +195,7 @@ def test_settings_come_from_a_file_and_from_variables(tmp_path: Path, monkeypatc
         ({"main": {"kind": "s3"}}, "main.s3.bucket"),
         ({"main": {"kind": "s3", "bucket": "data", "access_key_id": "a"}}, "belong together"),
         ({"main": {"kind": "s3", "bucket": "data", "endpoint": "s3.example.org"}}, "begins with http"),
+        ({"main": {"kind": "s3", "bucket": "data", "prefix": "../other"}}, "relative path"),
         ({"main": {"kind": "shelf", "folder": "/data"}}, "main.plugin.folder"),
         ({"archive": {"path": "/tapes"}}, "archive.plugin.kind"),
         ({"archive": {"kind": "posix"}}, "archive.posix.path"),

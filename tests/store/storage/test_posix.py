@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -115,6 +116,29 @@ async def test_a_full_disk_is_told_and_leaves_nothing(base: Path) -> None:
     assert "no room left" in done.stdout
     assert [path for path in base.rglob("*") if path.is_file()] == []
     assert issubclass(StorageFull, Exception)
+
+
+async def test_a_cancelled_write_takes_no_descriptor_away_from_its_thread(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, go_on = threading.Event(), threading.Event()
+    written_to: list[str] = []
+
+    def slow(descriptor: int, data: bytes) -> None:
+        writing.set()
+        go_on.wait(20)
+        written_to.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    monkeypatch.setattr("beamcat.store.storage.folder._write_all", slow)
+    upload = asyncio.create_task(PosixStorage(base).put_at("a", pieces(DIGITS)))
+    await asyncio.to_thread(writing.wait)
+    upload.cancel()
+    await asyncio.sleep(0.05)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await upload
+    assert [Path(path).parent.name for path in written_to] == [".incoming"]
+    assert [path for path in base.rglob("*") if path.is_file()] == []
 
 
 async def test_a_killed_writer_leaves_nothing_but_what_can_be_forgotten(base: Path) -> None:

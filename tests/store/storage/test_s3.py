@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -16,6 +18,7 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
+from beamcat.config import S3StorageSettings
 from beamcat.errors import BadParameter, Unavailable, ValidationFailed
 from beamcat.store.storage.contract import HasUrls, MainStorage, StorageFull
 from beamcat.store.storage.immediate import ImmediateArchive
@@ -128,6 +131,25 @@ async def test_nothing_of_an_upload_that_is_given_up_stays_in_the_store(server: 
         assert aborted_uploads(way.requests) == 2
 
 
+def test_a_process_that_is_killed_in_an_upload_leaves_nothing_to_be_seen(server: dict[str, Any]) -> None:
+    code = (
+        "import asyncio, json, sys\n"
+        "from beamcat.config import S3StorageSettings; from beamcat.store.storage.s3 import S3Storage\n"
+        "async def pieces():\n"
+        "    for _ in range(30): yield bytes(1 << 20)\n"
+        "    print('begun', flush=True)\n"
+        "    await asyncio.Event().wait()\n"
+        "settings = S3StorageSettings(**json.loads(sys.argv[1]))\n"
+        "asyncio.run(S3Storage(settings).put_at('file', pieces()))\n"
+    )
+    chosen = {"kind": "s3", "prefix": f"killed/{os.getpid()}", "part_mebibytes": 5, **server}
+    with subprocess.Popen([sys.executable, "-c", code, json.dumps(chosen)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"begun\n"
+        writer.kill()
+    assert asyncio.run(S3Storage(S3StorageSettings.model_validate(chosen)).stat(["file"])) == [None]
+
+
 async def test_a_store_without_room_is_told_and_keeps_no_parts(server: dict[str, Any]) -> None:
     async with way_to(server["endpoint"]) as way:
         storage = S3Storage(settings({**server, "endpoint": way.endpoint}, part_mebibytes=5, retry_s=0.2))
@@ -194,11 +216,39 @@ async def test_an_answer_that_breaks_off_is_asked_for_again_or_told(server: dict
             await content(S3Storage(patient.model_copy(update={"retry_s": 0.2})), "file")
 
 
+async def test_many_files_of_a_folder_are_known_by_few_requests(server: dict[str, Any]) -> None:
+    async with way_to(server["endpoint"]) as way:
+        storage = S3Storage(settings({**server, "endpoint": way.endpoint}))
+        names = [f"1/2/{number:03}é" for number in range(60)]
+        await asyncio.gather(*(storage.put_at(name, pieces(name.encode())) for name in names))
+        await storage.put_at("1/2/other", pieces(LARGE, LARGE))
+        await storage.put_at("1/21", pieces(DIGITS))
+        way.requests.clear()
+        listed = await storage.stat([*names, "1/2/not-there", "1/21"])
+        assert len(way.requests) == 2
+        assert listed[-2:] == [None, *await storage.stat(["1/21"])]
+        assert listed[:5] == await storage.stat(names[:5])
+        assert [stat.size for stat in listed[:60] if stat] == [len(name.encode()) for name in names]
+        large = await storage.stat(["1/2/other"])
+        assert (await storage.stat([*names, "1/2/other"]))[-1:] == large
+
+
+async def test_a_folder_with_much_else_in_it_is_not_listed_to_its_end(
+    server: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beamcat.store.storage.s3.LISTED_FROM", -300)
+    storage = S3Storage(settings(server))
+    names = [f"1/2/{number:03}" for number in range(10)]
+    await asyncio.gather(*(storage.put_at(name, pieces(name.encode())) for name in names))
+    sizes = [stat and stat.size for stat in await storage.stat([*names[2:8], "1/2/not-there"])]
+    assert sizes == [7] * 6 + [None]
+
+
 async def test_a_store_that_does_not_answer_is_unavailable_and_never_empty(server: dict[str, Any]) -> None:
     storage = S3Storage(settings({**server, "endpoint": "http://127.0.0.1:9"}, retry_s=0.1))
     began = time.monotonic()
     with pytest.raises(Unavailable, match="cannot be reached"):
-        await storage.stat(["file"] * 3000)
+        await storage.stat([f"n/{number}" for number in range(3000)])
     with pytest.raises(Unavailable):
         await content(storage, "file")
     with pytest.raises(Unavailable):

@@ -125,6 +125,15 @@ class HasUrls(Protocol):
         ...
 
 
+@runtime_checkable
+class LeavesUnfinished(Protocol):
+    """A storage of either sort in which a process that was killed may leave what nobody sees, but what takes room."""
+
+    async def forget_unfinished(self, older_than: float) -> int:
+        """Remove such leavings that were last touched before that time (seconds since 1970); how many."""
+        ...
+
+
 class ArchiveStorage(Protocol):
     """Where bytes are safe, but slow to get: tape, usually.
 

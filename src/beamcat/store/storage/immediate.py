@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from beamcat.store.storage.contract import MainStorage, NoSuchData, Pieces, Recall
+from beamcat.store.storage.contract import LeavesUnfinished, MainStorage, NoSuchData, Pieces, Recall
 
 
 class ImmediateArchive:
@@ -44,3 +44,9 @@ class ImmediateArchive:
     async def delete(self, units: Sequence[str]) -> None:
         """Remove units."""
         await self._storage.delete(units)
+
+    async def forget_unfinished(self, older_than: float) -> int:
+        """Remove what writers that died have left, if the storage keeps such."""
+        if isinstance(self._storage, LeavesUnfinished):
+            return await self._storage.forget_unfinished(older_than)
+        return 0

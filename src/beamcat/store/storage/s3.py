@@ -24,7 +24,7 @@ from beamcat.store.storage.paths import checked, new_location
 from beamcat.store.storage.s3_upload import MOST_PARTS, StoreFailed, upload
 
 if TYPE_CHECKING:
-    from obstore import GetOptions, GetResult
+    from obstore import GetOptions, GetResult, ObjectMeta
     from obstore.store import ClientConfig, S3Config
 
 PIECE = 1 << 20
@@ -36,6 +36,9 @@ LONGEST_KEY = 1024
 LONGEST_URL_LIFE = timedelta(days=7)
 """What signatures of version 4 permit."""
 DELETED_AT_ONCE = 1000
+TASKS_AT_ONCE = 1000
+LISTED_FROM = 50
+"""Locations in one folder from which on a listing is cheaper than one request for each."""
 BUCKET_SEEN_S = 60.0
 """How long a bucket that was there is believed to be there still."""
 
@@ -91,7 +94,7 @@ class S3Storage:
         position, length = opening.range[1], PIECE
         under_way = deque([asyncio.ensure_future(self._taken(location, opening))])
         try:
-            while under_way:
+            while under_way or position < stop:
                 while position < stop and len(under_way) < REQUESTS_AHEAD:
                     end = min(position + length, stop)
                     under_way.append(asyncio.ensure_future(self._segment_of(location, position, end, etag)))
@@ -105,18 +108,27 @@ class S3Storage:
             await asyncio.gather(*under_way, return_exceptions=True)
 
     async def stat(self, locations: Sequence[str]) -> list[Stat | None]:
-        """What is known of the bytes at each location."""
+        """What is known of the bytes at each location.
+
+        Many in one folder are listed, a thousand with each request; each of the others takes a request of its own.
+        """
+        folders: dict[str, set[str]] = {}
         for location in locations:
-            self._key(location)
-        found: list[Stat | None] = []
-        for first in range(0, len(locations), DELETED_AT_ONCE):
+            folders.setdefault(self._key(location).rpartition("/")[0], set()).add(location)
+        known: dict[str, Stat | None] = {}
+        for folder, wanted in folders.items():
+            if len(wanted) >= LISTED_FROM:
+                known |= await self._listed(folder, wanted)
+        missing = [location for location in dict.fromkeys(locations) if location not in known]
+        for first in range(0, len(missing), TASKS_AT_ONCE):
+            some = missing[first : first + TASKS_AT_ONCE]
             try:
                 async with asyncio.TaskGroup() as group:
-                    some = [group.create_task(self._stat(at)) for at in locations[first : first + DELETED_AT_ONCE]]
+                    stats = [group.create_task(self._stat(location)) for location in some]
             except BaseExceptionGroup as errors:
                 raise errors.exceptions[0] from None
-            found += [one.result() for one in some]
-        return found
+            known |= {location: stat.result() for location, stat in zip(some, stats, strict=True)}
+        return [known[location] for location in locations]
 
     async def delete(self, locations: Sequence[str]) -> None:
         """Remove bytes, a thousand objects with each request."""
@@ -192,9 +204,21 @@ class S3Storage:
                 if isinstance(told, NoSuchData):
                     return None
                 raise told from error
-        modified_ns = int(known["last_modified"].timestamp()) * 10**9
-        etag = (known["e_tag"] or f"{modified_ns:x}-{known['size']:x}").strip('"')
-        return Stat(known["size"], modified_ns, etag)
+        return _stat(known)
+
+    async def _listed(self, folder: str, wanted: set[str]) -> dict[str, Stat | None]:
+        """What a listing of a folder tells of locations in it; nothing of some when there is much else in it."""
+        known: dict[str, Stat | None] = {}
+        listed = 0
+        try:
+            async for page in obstore.list(self._store, folder, chunk_size=1000):
+                known |= {entry["path"]: _stat(entry) for entry in page if entry["path"] in wanted}
+                listed += len(page)
+                if listed > 1000 + LISTED_FROM * len(wanted):
+                    return known
+        except _STORE_ERRORS:
+            return known  # such as names in it that obstore cannot read; the others are asked for one by one
+        return dict.fromkeys(wanted) | known
 
     async def _told(self, error: Exception, location: str) -> BeamcatError:
         """What to tell of an error of the store. Its text names hosts and keys, and is for the log alone."""
@@ -259,6 +283,13 @@ def _store(settings: S3StorageSettings, endpoint: str | None) -> S3Store:
         )
     except _STORE_ERRORS as error:
         raise Unavailable(f"the settings of the object store do not fit: {str(error).splitlines()[0]}") from error
+
+
+def _stat(known: ObjectMeta) -> Stat:
+    """What a store tells of an object. Times are whole seconds: a listing knows them better than the object itself."""
+    modified_ns = int(known["last_modified"].timestamp()) * 10**9
+    etag = (known["e_tag"] or f"{modified_ns:x}-{known['size']:x}").strip('"')
+    return Stat(known["size"], modified_ns, etag)
 
 
 def _pieces(taken: memoryview) -> Iterator[bytes]:
