@@ -89,7 +89,9 @@ async def _check(database: Database, storage: MainStorage, settings: Settings, a
     if asked.from_start:
         await checker.start_over()
     with contextlib.closing(reader), _progress() as bar:
-        task = bar.add_task("", total=await checker.last(), completed=await checker.position(), counted=counted, read="")
+        task = bar.add_task(
+            "", total=await checker.last(), completed=await checker.position(), counted=counted, read=""
+        )
 
         def read(size: int) -> None:
             counted.read_bytes += size

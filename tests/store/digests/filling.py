@@ -21,6 +21,8 @@ from tests.store.digests.files import versions
 
 
 class StuckStorage(PosixStorage):
+    open = None  # type: ignore[assignment]
+
     async def read(self, location: str, first: int, stop: int) -> AsyncIterator[bytes]:
         if location.startswith("stuck"):
             await asyncio.Event().wait()

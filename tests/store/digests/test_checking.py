@@ -24,7 +24,7 @@ from beamcat.store.digests.table import DigestTable
 from beamcat.store.locations import signed
 from tests.catalogue.site import Site
 from tests.command import Command, one_line
-from tests.store.digests.files import ObservedStorage, crc32, versions, write
+from tests.store.digests.files import ObservedStorage, RemoteStorage, crc32, versions, write
 
 CRC32 = CheckTerms(checksums_are_crc32=True)
 
@@ -218,15 +218,17 @@ async def test_the_position_does_not_pass_a_file_that_is_still_read(
     data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "BATCH_SECONDS", 0.0)
+    remote = RemoteStorage(data.folder)
     first, slow, *_, last = [await data.file(name, b"abc") for name in ("first", "slow", "b", "c")]
-    held = data.storage.held["1/slow"] = asyncio.Event()
+    held = remote.held["1/slow"] = asyncio.Event()
     files, positions = 0, []
-    async with contextlib.aclosing(FileChecker(data.reader, data.table, CRC32).check()) as steps:
-        async for step in steps:
-            files += step.files
-            positions.append(step.position)
-            if files == 3:
-                held.set()
+    with contextlib.closing(remote), contextlib.closing(HashingReader(remote, 2)) as reader:
+        async with contextlib.aclosing(FileChecker(reader, data.table, CRC32).check()) as steps:
+            async for step in steps:
+                files += step.files
+                positions.append(step.position)
+                if files == 3:
+                    held.set()
     assert positions[0] == first - 1
     assert set(positions[1:-1]) <= {first - 1, slow - 1}
     assert (positions[-2], positions[-1]) == (slow - 1, last)

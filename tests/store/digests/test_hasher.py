@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -23,24 +27,28 @@ from beamcat.store.digests.table import DigestTable
 from beamcat.store.digests.values import Also, Digests, FileVersion
 from beamcat.store.storage.contract import NoSuchData
 from tests.running import eventually
-from tests.store.digests.files import ObservedStorage, crc32, versions, write
+from tests.store.digests.files import ObservedStorage, RemoteStorage, crc32, versions, write
 from tests.store.digests.test_hashing import EVERYTHING, expected
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[ObservedStorage]:
+@pytest.fixture(params=[ObservedStorage, RemoteStorage])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObservedStorage]:
     folder = tmp_path / "storage"
     folder.mkdir()
-    storage = ObservedStorage(folder)
-    yield storage
-    storage.close()
+    with contextlib.closing(request.param(folder)) as storage:
+        yield storage
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[RemoteStorage]:
+    with contextlib.closing(RemoteStorage(tmp_path)) as storage:
+        yield storage
 
 
 @pytest.fixture
 def reader(storage: ObservedStorage) -> Iterator[HashingReader]:
-    reader = HashingReader(storage, 2)
-    yield reader
-    reader.close()
+    with contextlib.closing(HashingReader(storage, 2)) as reader:
+        yield reader
 
 
 @pytest.fixture
@@ -84,15 +92,16 @@ async def test_a_file_of_any_size(
 
 
 async def test_large_files_are_read_side_by_side_and_not_all_in_memory(
-    reader: HashingReader, storage: ObservedStorage, folder: Path, monkeypatch: pytest.MonkeyPatch
+    remote: RemoteStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "CHUNK", 1 << 12)
     data = random.Random(1).randbytes(1 << 20)
-    files = await versions(storage, *(write(folder, f"large{number}", data) for number in range(3)))
-    found = await asyncio.gather(*(reader.hash(file, Also.USUAL) for file in files))
+    files = await versions(remote, *(write(remote.local_path("x").parent, f"large{n}", data) for n in range(3)))
+    with contextlib.closing(HashingReader(remote, 2)) as reader:
+        found = await asyncio.gather(*(reader.hash(file, Also.USUAL) for file in files))
     assert set(found) == {Digests(crc32(data), *_usual(data))}
-    assert len(storage.read_files) == 3 * (1 << 8)
-    assert 4 <= storage.most_at_once <= reading.CHUNKS + 2
+    assert len(remote.read_files) == 3 * (1 << 8)
+    assert 4 <= remote.most_at_once <= reading.CHUNKS + 2
 
 
 def _usual(data: bytes) -> tuple[int | None, bytes | None]:
@@ -148,6 +157,7 @@ async def test_files_that_cannot_be_read_are_reported_and_the_others_are_done(
     assert (await table.crcs(there)).now.tolist() == [crc32(b"abc")]
 
 
+@pytest.mark.parametrize("storage", [ObservedStorage], indirect=True)
 async def test_an_unreadable_device_is_named(
     hasher: Hasher, storage: ObservedStorage, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +167,7 @@ async def test_an_unreadable_device_is_named(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("os.pread", failing)
+        patch.setattr("os.preadv", failing)
         (reported,) = await hasher.fill([file])
     assert isinstance(reported.error, Unavailable)
     assert reported.error.message == "the storage cannot read bad: Input/output error"
@@ -188,15 +198,62 @@ async def test_what_was_done_before_a_kill_is_not_done_again(
     assert (await table.crcs(files)).now.tolist() == [crc32(data) for data in contents.values()]
 
 
-async def test_giving_up_stops_all_reading(reader: HashingReader, storage: ObservedStorage, folder: Path) -> None:
-    files = await versions(storage, *(write(folder, f"{number}", b"x" * (3 * CHUNK)) for number in range(4)))
-    batches = reader.batches(files, Also.USUAL)
-    reads = asyncio.ensure_future(anext(batches))
-    while not storage.at_once:
-        await asyncio.sleep(0)
-    reads.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await reads
-    await batches.aclose()
-    assert storage.at_once == 0
-    assert [each.crc32 for each in await asyncio.gather(*map(reader.hash, files))] == [crc32(b"x" * 3 * CHUNK)] * 4
+async def test_giving_up_stops_all_reading(remote: RemoteStorage) -> None:
+    folder = remote.local_path("x").parent
+    files = await versions(remote, *(write(folder, f"{number}", b"x" * (3 * CHUNK)) for number in range(4)))
+    with contextlib.closing(HashingReader(remote, 2)) as reader:
+        for _ in range(20):
+            batches = reader.batches(files, Also.USUAL)
+            reads = asyncio.ensure_future(anext(batches))
+            while not remote.at_once:
+                await asyncio.sleep(0)
+            reads.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reads
+            await batches.aclose()
+            assert remote.at_once == 0
+        assert [each.crc32 for each in await asyncio.gather(*map(reader.hash, files))] == [crc32(b"x" * 3 * CHUNK)] * 4
+
+
+async def test_a_thread_that_goes_on_after_giving_up_harms_no_file_that_is_read_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ones, read, go_on, has_gone_on = b"\1" * (2 * CHUNK), os.preadv, threading.Event(), threading.Event()
+
+    def preadv(descriptor: int, buffers: list[memoryview], first: int) -> int:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == "zeros":
+            go_on.wait()
+            length = read(descriptor, buffers, first)
+            has_gone_on.set()
+            return length
+        length = read(descriptor, buffers, first)
+        go_on.set()
+        has_gone_on.wait()
+        return length
+
+    monkeypatch.setattr("os.preadv", preadv)
+    with (
+        contextlib.closing(ObservedStorage(tmp_path)) as storage,
+        contextlib.closing(HashingReader(storage, 4)) as reader,
+    ):
+        given_up, wanted = await versions(
+            storage, write(tmp_path, "zeros", bytes(2 * CHUNK)), write(tmp_path, "ones", ones)
+        )
+        task = asyncio.create_task(reader.hash(given_up, Also.USUAL))
+        while len(storage.read_files) < 2:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await reader.hash(wanted, Also.USUAL) == Digests(crc32(ones), *_usual(ones))
+
+
+async def test_a_file_that_is_another_one_by_now_is_not_even_read(tmp_path: Path) -> None:
+    with (
+        contextlib.closing(ObservedStorage(tmp_path)) as storage,
+        contextlib.closing(HashingReader(storage, 2)) as reader,
+    ):
+        for size in (3, 2 * CHUNK):
+            (before,) = await versions(storage, write(tmp_path, f"{size}", b"x" * size))
+            with pytest.raises(ChangedWhileRead):
+                await reader.hash(replace(before, etag="another"))

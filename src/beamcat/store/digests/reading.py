@@ -88,9 +88,9 @@ class HashingReader:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def hash(self, file: FileVersion, also: Also = Also.NOTHING, told: Told = untold) -> Digests:
-        """The digests of the bytes that are there; whether these are still the ones meant is not looked at.
+        """The digests of the bytes that are there; `batches` looks afterwards whether they are still the ones meant.
 
-        Raises `NoSuchData`, `Unavailable`, and `ChangedWhileRead` for a file that has become shorter.
+        Raises `NoSuchData`, `Unavailable`, and `ChangedWhileRead` for a file that is seen to be another one.
         """
         hashing = Hashing(also, file.size)
         if file.size <= CHUNK:
