@@ -23,7 +23,7 @@ from beamcat.database.embedded import EmbeddedPostgres
 from beamcat.database.schema import initialise
 from bench.report import line
 
-OBJECTS = int(os.environ.get("BENCH_DUMP_OBJECTS", "1000000"))
+OBJECTS = int(os.environ.get("BENCH_DUMP_OBJECTS", "5000000"))
 DATAFILES_EACH = 100
 """Datafiles of a dataset."""
 DATASETS_EACH = 20
