@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +65,15 @@ class TestServer:
         return name
 
     def drop(self, name: str) -> None:
-        """Remove a database, whoever is connected."""
+        """Remove a database, whoever is connected. A worker of autovacuum, which we may not end, is waited for."""
+        statement = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
         with psycopg.connect(self.server.url, autocommit=True) as conn:
-            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            for _ in range(300):
+                with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+                    conn.execute(statement)
+                    return
+                time.sleep(0.1)
+            conn.execute(statement)
 
 
 @pytest.fixture(scope="session", autouse=True)

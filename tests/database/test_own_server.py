@@ -51,7 +51,15 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"postgresql://me@/postgres?host={cluster.socket_folder}"
     postmaster.stop(cluster)
     assert child is not None
-    assert postmaster.exit_code(child) == 0
+    assert ended(child) == 0
+
+
+def ended(child: int) -> int | None:
+    """How the server ended, which is a moment after its files are gone."""
+    deadline = time.monotonic() + 30
+    while (code := postmaster.exit_code(child)) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return code
 
 
 @pytest.mark.parametrize("rows", [0, 10], ids=["plain", "partitioned"])

@@ -39,6 +39,7 @@ Call = Callable[[DumpSite, Any, int], Awaitable[object]]
 
 WRITES: dict[str, Call] = {
     "create": lambda site, caller, _: site.catalogue.create(caller, named("created")),
+    "createDatafile": lambda site, caller, _: site.catalogue.create_datafile(caller, named("stored")),
     "createMany": lambda site, caller, _: site.catalogue.create_many(caller, [named("created too")]),
     "write": lambda site, caller, it: site.catalogue.write(caller, [Change(FACILITY, it, named("written"))]),
     "update": lambda site, caller, it: site.catalogue.update(caller, Change(FACILITY, it, named("updated"))),
