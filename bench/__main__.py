@@ -7,6 +7,8 @@ import sys
 
 from bench.backup import backup
 from bench.creation import creation
+from bench.digests import digests
+from bench.downloads import downloads
 from bench.dump import dump
 from bench.includes import includes
 from bench.large_dump import large_dump
@@ -22,6 +24,8 @@ BENCHMARKS = {
     "large_dump": large_dump,
     "backup": backup,
     "soap": soap,
+    "digests": digests,
+    "downloads": downloads,
     "logins": anonymous_logins,
     "throughput": throughput,
 }

@@ -38,8 +38,8 @@ def test_it_says_its_version(beamcat: Command) -> None:
     "command", ["serve", "demo", "init", "migrate", "user add", "user passwd", "user remove", "user list",
                 "rule list", "rule explain", "sessions list", "sessions end",
                 "token add", "token list", "token revoke", "settings show", "import", "export", "backup", "restore",
-                "events list", "events prune", "events readers", "events forget",
-                "calls list", "calls top", "calls prune"]
+                "check", "get", "events list", "events prune", "events readers", "events forget",
+                "deliveries list", "deliveries report", "calls list", "calls top", "calls prune"]
 )  # fmt: skip
 def test_every_command_teaches_by_example(beamcat: Command, command: str) -> None:
     outcome = beamcat(*command.split(), "--help")

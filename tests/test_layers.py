@@ -16,6 +16,7 @@ SOURCE = Path(beamcat.__file__).parent
 
 ROOMS = (
     "errors",
+    "client",
     "config",
     "observability",
     "model",
@@ -152,6 +153,12 @@ def test_the_settings_and_the_errors_stand_on_nothing() -> None:
     for module in MODULES:
         if module.room in {"errors", "config"}:
             assert rooms_imported(module) <= {module.room}, module.name
+
+
+def test_the_client_knows_the_errors_alone() -> None:
+    for module in MODULES:
+        if module.room == "client":
+            assert rooms_imported(module) <= {"errors", "client"}, module.name
 
 
 def test_doors_do_not_import_each_other() -> None:

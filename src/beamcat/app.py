@@ -33,6 +33,8 @@ from beamcat.database.pool import Database
 from beamcat.database.schema import newest_version
 from beamcat.doors.authn.door import Authn
 from beamcat.doors.core import Core
+from beamcat.doors.data.door import Data
+from beamcat.doors.downloads.door import TopCat
 from beamcat.doors.icat_rest.door import IcatRest
 from beamcat.doors.icat_soap.door import IcatSoap
 from beamcat.doors.ids.door import Ids
@@ -49,7 +51,10 @@ from beamcat.observability.metrics import Metrics
 from beamcat.observability.middleware import Observed
 from beamcat.observability.slow_queries import Watch
 from beamcat.observability.tracing import Tracing, open_tracing
+from beamcat.store.deliveries.deliveries import Deliveries
 from beamcat.store.opening import open_store
+from beamcat.store.requests.keeping import keep_advancing, keep_posting
+from beamcat.store.requests.opening import download_requests
 
 PRUNE_EVERY_S = 3600.0
 """How often expired sessions, old events and old calls are removed."""
@@ -133,6 +138,8 @@ def create_app(settings: Settings) -> Starlette:
             Below("/icat", IcatRest(lambda: opened.core)),
             Below("/ICATService/ICAT", IcatSoap(lambda: opened.core)),
             Below("/ids", Ids(lambda: opened.core)),
+            Below("/data", Data(lambda: opened.core)),
+            Below("/topcat", TopCat(lambda: opened.core)),
             *(
                 Below(f"/authn.{mnemonic}", Authn(lambda: opened.core))
                 for mnemonic, chosen in settings.authenticator.items()
@@ -179,7 +186,10 @@ async def _opened(settings: Settings, opened: Opened, metrics: Metrics) -> Async
         await opened.calls.close()
         if opened.core is not None:
             await opened.core.sessions.close()
+            await opened.core.deliveries.close()
             opened.core.data.close()
+            if opened.core.two_levels is not None:
+                opened.core.two_levels.close()
         if opened.database is not None:
             await opened.database.close()
         if opened.tracing is not None:
@@ -197,10 +207,14 @@ async def _open_database(
             database = Database(url.get_secret_value(), settings.database)
             try:
                 await database.open()
-                core = _core(settings, database, watch)
-            except BeamcatError as error:
-                opened.problem = error.message
-                logger().error("the server cannot be opened yet", error=error.message)
+                core = _core(settings, database, watch, metrics)
+            except Exception as error:
+                if isinstance(error, BeamcatError):
+                    opened.problem = error.message
+                    logger().error("the server cannot be opened yet", error=error.message)
+                else:
+                    opened.problem = "the server cannot be opened; its log says why"
+                    logger().exception("the server cannot be opened yet")
                 await database.close()
                 tried.set()
                 await asyncio.sleep(TRY_AGAIN_S)
@@ -208,17 +222,22 @@ async def _open_database(
                 opened.database = database
                 opened.calls.start(database)
                 opened.core = core
+                core.deliveries.start()
                 for sign_in in core.sessions.sign_ins.values():
                     sign_in.authenticator.description()  # those of other servers are asked for theirs now
                 opened.tasks.append(asyncio.create_task(_prune(core, database)))
                 opened.tasks.append(asyncio.create_task(keep_sequencing(database)))
                 opened.tasks.append(asyncio.create_task(keep_notifying(database, settings)))
+                opened.tasks.append(asyncio.create_task(keep_advancing(database, core.requests)))
+                opened.tasks.append(asyncio.create_task(keep_posting(database, core.requests)))
                 opened.tasks.append(asyncio.create_task(_measure(database, metrics)))
+                if core.two_levels is not None:
+                    opened.tasks.append(asyncio.create_task(core.two_levels.run()))
     finally:
         tried.set()
 
 
-def _core(settings: Settings, database: Database, watch: Watch) -> Core:
+def _core(settings: Settings, database: Database, watch: Watch, metrics: Metrics) -> Core:
     sign_ins = build_authenticators(settings, database)
     protection = LoginProtection(database, settings.login_protection, lambda: datetime.now(UTC))
     rulebooks = Rulebooks(database, settings.catalogue)
@@ -235,6 +254,12 @@ def _core(settings: Settings, database: Database, watch: Watch) -> Core:
         data=store.data,
         uploads=store.uploads,
         removal=store.removal,
+        requests=download_requests(settings, database, rulebooks, store.data),
+        digests=store.digests,
+        permalinks=store.permalinks,
+        metalinks=store.metalinks,
+        two_levels=store.two_levels,
+        deliveries=Deliveries(database, metrics, keep_days=settings.ids.deliveries_keep_days),
     )
 
 

@@ -8,8 +8,22 @@ import typer
 from pydantic import ValidationError
 
 from beamcat import __version__
-from beamcat.cli import backups, calls, dumps, events, rules, serving, sessions, settings, tokens, users
+from beamcat.cli import (
+    backups,
+    calls,
+    checks,
+    deliveries,
+    dumps,
+    events,
+    rules,
+    serving,
+    sessions,
+    settings,
+    tokens,
+    users,
+)
 from beamcat.cli.common import fail
+from beamcat.cli.get import get
 from beamcat.errors import BeamcatError, Unavailable
 
 ICAT_VERSION = "6.2.0"
@@ -29,12 +43,15 @@ app.command("import")(dumps.import_dump)
 app.command("export")(dumps.export_dump)
 app.command()(backups.backup)
 app.command()(backups.restore)
+app.command()(checks.check)
+app.command()(get)
 app.add_typer(users.app, name="user")
 app.add_typer(rules.app, name="rule")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(tokens.app, name="token")
 app.add_typer(events.app, name="events")
 app.add_typer(calls.app, name="calls")
+app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(settings.app, name="settings")
 
 

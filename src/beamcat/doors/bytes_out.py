@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from urllib.parse import quote
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,8 +30,11 @@ from beamcat.doors.byte_ranges import (
 from beamcat.doors.core import Core
 from beamcat.doors.digest_headers import digest_headers
 from beamcat.errors import BeamcatError, ErrorKind
+from beamcat.store.deliveries.counting import Account, Stretch
+from beamcat.store.deliveries.deliveries import Deliveries
 from beamcat.store.digests.values import FileVersion
 from beamcat.store.downloads import Download, FileDownload
+from beamcat.store.selection import Wanted
 from beamcat.store.sending import Sender
 
 MEDIA_TYPE = "application/octet-stream"
@@ -51,6 +56,22 @@ class StatusError(BeamcatError):
         self.headers = headers
 
 
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """To whom bytes go: whoever has the id of a prepared download, or else a user, who asked for these objects."""
+
+    deliveries: Deliveries
+    prepared_id: UUID | None = None
+    user_name: str = ""
+    wanted: Wanted = field(default_factory=Wanted)
+
+    def account(self, download: Download) -> Account:
+        """By which the bytes are counted."""
+        wanted = self.wanted
+        ids = (wanted.investigations, wanted.datasets, wanted.datafiles)
+        return Account(self.prepared_id, self.user_name, download.etag, download.size, *map(tuple, ids))
+
+
 async def more_headers(request: Request, core: Core, download: Download) -> dict[str, str]:
     """The headers that tell the digests of a file, as far as they are known."""
     if not isinstance(download, FileDownload):
@@ -60,7 +81,13 @@ async def more_headers(request: Request, core: Core, download: Download) -> dict
 
 
 def answer(
-    request: Request, download: Download, name: str, sender: Sender, more: Mapping[str, str] | None = None
+    request: Request,
+    download: Download,
+    name: str,
+    *,
+    sender: Sender,
+    recipient: Recipient,
+    more: Mapping[str, str] | None = None,
 ) -> Response:
     """What HTTP says is to be answered with these bytes."""
     now = datetime.now(UTC)
@@ -75,6 +102,7 @@ def answer(
         "X-Accel-Buffering": "no",
         **(more or {}),
     }
+    account = recipient.account(download)
     match decided:
         case NotModified():
             return Response(status_code=304, headers=headers)
@@ -84,35 +112,68 @@ def answer(
             size = f"bytes */{download.size}"
             raise StatusError(416, f"There are only {download.size} bytes", {"Content-Range": size})
         case Whole():
-            return Sent(200, headers, MEDIA_TYPE, download.size, download.pieces(sender, 0, download.size))
+            body = Body(account, [Stretch(download.size, 0)], download.pieces(sender, 0, download.size))
+            return Sent(200, headers, MEDIA_TYPE, body, recipient.deliveries)
         case Partial(ranges=((first, stop),)):
             headers["Content-Range"] = content_range(first, stop, download.size)
-            return Sent(206, headers, MEDIA_TYPE, stop - first, download.pieces(sender, first, stop))
+            body = Body(account, [Stretch(stop - first, first)], download.pieces(sender, first, stop))
+            return Sent(206, headers, MEDIA_TYPE, body, recipient.deliveries)
         case Partial(ranges=ranges):
             several = Multipart(representation, ranges)
-            return Sent(206, headers, several.media_type, several.length, _parts(several, download, sender))
+            stretches = [
+                Stretch(len(part), None) if isinstance(part, bytes) else Stretch(part[1] - part[0], part[0])
+                for part in several.pieces()
+            ]
+            body = Body(account, stretches, _parts(several, download, sender))
+            return Sent(206, headers, several.media_type, body, recipient.deliveries)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Bytes of a known length, where they lie in the download, and to whose account they go."""
+
+    account: Account
+    stretches: Sequence[Stretch]
+    pieces: AsyncIterator[bytes]
 
 
 class Sent(Response):
-    """Bytes of a known length, sent as they are read. A HEAD reads none."""
+    """Bytes of a known length, sent as they are read, and counted as they arrive. A HEAD reads none."""
 
     def __init__(
-        self, status: int, headers: dict[str, str], media_type: str, length: int, pieces: AsyncIterator[bytes]
+        self, status: int, headers: dict[str, str], media_type: str, body: Body, deliveries: Deliveries
     ) -> None:
         self.status_code = status
         self.media_type = media_type
         self.background = None
-        self._pieces = pieces
+        self._body = body
+        self._deliveries = deliveries
+        length = sum(stretch.length for stretch in body.stretches)
         self.init_headers({**headers, "Content-Length": str(length)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send them, for as long as the client takes."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async with aclosing(cast(Any, self._pieces)) as pieces:
-            if scope["method"] != "HEAD":
+        start: dict[str, Any] = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        async with aclosing(cast(Any, self._body.pieces)) as pieces:
+            if scope["method"] == "HEAD":
+                await send(start)
+                await send({"type": "http.response.body", "body": b""})
+                return
+            counting = await self._deliveries.begin(self._body.account, self._body.stretches, scope)
+            try:
+                await send(start)
+                counting.begun(self.status_code, start["headers"])  # with those that were added on the way
                 async for piece in pieces:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+                    counting.handed(len(piece))
+                    self._deliveries.progressed(counting)
+                    if counting.is_gone:
+                        return  # servers go on taking bytes for clients that have left
+                await send({"type": "http.response.body", "body": b""})
+                counting.finished()
+            finally:
+                counting.broke_off()
+                self._deliveries.ended(counting)
 
 
 async def _parts(several: Multipart, download: Download, sender: Sender) -> AsyncIterator[bytes]:

@@ -14,8 +14,14 @@ from beamcat.config import Settings
 from beamcat.errors import BeamcatError, ErrorKind, InternalError
 from beamcat.observability.logs import logger, without_tokens
 from beamcat.observability.requests import name_outcome, name_user
+from beamcat.store.deliveries.deliveries import Deliveries
+from beamcat.store.digests.table import DigestTable
+from beamcat.store.metalink import Metalinks
+from beamcat.store.permalinks import Permalinks
 from beamcat.store.removal import Removal
+from beamcat.store.requests.opening import DownloadRequests
 from beamcat.store.service import DataService
+from beamcat.store.units.opening import TwoLevelStorage
 from beamcat.store.uploads import Uploads
 
 VERSION = "6.2.0"
@@ -35,6 +41,13 @@ class Core:
     data: DataService
     uploads: Uploads
     removal: Removal
+    requests: DownloadRequests
+    digests: DigestTable
+    permalinks: Permalinks
+    metalinks: Metalinks
+    deliveries: Deliveries
+    two_levels: TwoLevelStorage | None = None
+    """Main storage and archive; None with one level of storage."""
 
     async def caller(self, session_id: str | None) -> Caller:
         """Who is asking, by a session id or a token; `SessionError` when neither lives."""

@@ -45,6 +45,21 @@ class Metrics:
         self._calls_dropped = Counter(
             "beamcat_calls_dropped", "Calls that are missing in the log of calls", registry=registry
         )
+        self._deliveries = Counter(
+            "beamcat_deliveries",
+            "Downloads by what became of them: started, completed, restarted (the client came back)",
+            ("event",),
+            registry=registry,
+        )
+        self._delivered_bytes = Counter(
+            "beamcat_delivered_bytes", "Bytes of downloads that clients have taken, repeats too", registry=registry
+        )
+        self._stalled = Gauge(
+            "beamcat_deliveries_stalled",
+            "Downloads that are not complete and of which no byte has gone out for an hour",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self._by_operation: dict[tuple[str, str], Histogram] = {}
         self._by_status: dict[tuple[str, str, int], Counter] = {}
 
@@ -71,6 +86,16 @@ class Metrics:
     def calls_dropped(self, calls: int) -> None:
         """Calls could not be written down."""
         self._calls_dropped.inc(calls)
+
+    def delivered(self, started: int, completed: int, restarted: int, size: int) -> None:
+        """So many downloads were started, completed and taken up again, and so many bytes taken."""
+        for event, number in (("started", started), ("completed", completed), ("restarted", restarted)):
+            self._deliveries.labels(event).inc(number)
+        self._delivered_bytes.inc(size)
+
+    def stalled_deliveries(self, number: int) -> None:
+        """So many downloads seem to have been given up."""
+        self._stalled.set(number)
 
     def pool(self, states: Mapping[str, int]) -> None:
         """How the connections of this worker are at the moment."""

@@ -163,6 +163,7 @@ def _believe_proxies(scope: Scope, headers: _Headers, proxies: Sequence[Network]
     for address in reversed(forwarded):
         if not _is_address(address):
             break
+        scope.setdefault("beamcat.peer", client)  # whose connection it is
         scope["client"] = (address, 0)
         if not _within(address, proxies):
             break

@@ -33,21 +33,9 @@ class Freezing:
     async def runs(self, selected: Selected) -> AsyncIterator[Run]:
         """The files in runs. Sizes are those of the catalogue or `NOT_SAID`; nothing is known of the bytes yet."""
         async for files in selected.files():
-            yield self._run(files, await self._names(files, selected))
+            yield self._run(files, await self.names(files, selected))
 
-    def _run(self, files: Sequence[File], names: Sequence[str]) -> Run:
-        entries = Entries(
-            names=[name.encode() for name in names],
-            sizes=integers([NOT_SAID if file.catalogued_size is None else file.catalogued_size for file in files]),
-            crcs=integers([UNKNOWN_CRC] * len(files)),
-            times=integers([file.time for file in files]),
-            etags=[b""] * len(files),
-        )
-        ids = integers([file.id for file in files])
-        datasets = integers([file.dataset_id for file in files])
-        return Run(entries, ids, datasets, [file.location for file in files], [file.checksum for file in files])
-
-    async def _names(self, files: Sequence[File], selected: Selected) -> list[str]:
+    async def names(self, files: Sequence[File], selected: Selected) -> list[str]:
         """The names of entries. A name that is not safe is changed, and must not then be that of another file.
 
         Names are unique in a dataset as the catalogue has them, so only the changed ones can meet others.
@@ -64,6 +52,18 @@ class Freezing:
                 self._changed.add((file.dataset_id, name))
             names.append(f"{self._folder(selected.datasets[file.dataset_id])}/{name}")
         return names
+
+    def _run(self, files: Sequence[File], names: Sequence[str]) -> Run:
+        entries = Entries(
+            names=[name.encode() for name in names],
+            sizes=integers([NOT_SAID if file.catalogued_size is None else file.catalogued_size for file in files]),
+            crcs=integers([UNKNOWN_CRC] * len(files)),
+            times=integers([file.time for file in files]),
+            etags=[b""] * len(files),
+        )
+        ids = integers([file.id for file in files])
+        datasets = integers([file.dataset_id for file in files])
+        return Run(entries, ids, datasets, [file.location for file in files], [file.checksum for file in files])
 
     def _folder(self, dataset: DatasetPlace) -> str:
         if dataset.id not in self._folders:

@@ -41,7 +41,7 @@ SELECT id, user_name, created, form, zip, compress, files, runs, renamed, datase
 _MEASURED = """
 UPDATE prepared
    SET layout = %s, etag = %s, size = %s, newest = %s, run_entries = %s, run_bodies = %s, run_records = %s,
-       mismatched = %s, mismatched_count = %s
+       mismatched = %s, mismatched_count = %s, measured = now()
  WHERE id = %s
 """
 _RUN = "SELECT packed FROM prepared_run WHERE prepared_id = %s AND number = %s"

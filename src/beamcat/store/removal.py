@@ -15,6 +15,7 @@ from beamcat.model import ENTITIES
 from beamcat.store.digests.table import DigestTable
 from beamcat.store.selection import File, Selections, Wanted
 from beamcat.store.storage.contract import MainStorage
+from beamcat.store.units.levels import TwoLevels
 
 FILES_AT_ONCE = 4096
 """Files that are removed in one transaction."""
@@ -40,12 +41,15 @@ class Removal:
         catalogue: Catalogue,
         storage: MainStorage,
         digests: DigestTable,
+        *,
+        levels: TwoLevels | None = None,
     ) -> None:
         self._database = database
         self._selections = selections
         self._catalogue = catalogue
         self._storage = storage
         self._digests = digests
+        self._levels = levels
 
     async def remove(self, caller: Caller, wanted: Wanted) -> None:
         """Delete the datafiles of a selection as the caller, and the bytes that no other datafile has as its own.
@@ -55,11 +59,23 @@ class Removal:
         caller.require(Scope.WRITE)
         async with self._selections.select(caller, wanted) as selected:
             files = [file async for some in selected.files() for file in some]
+        if self._levels is None:
+            await self._remove_all(caller, files)
+            return
+        holder = await self._levels.changing(sorted({file.dataset_id for file in files}), caller.name, exclusive=True)
+        try:
+            await self._remove_all(caller, files)
+        finally:
+            await self._levels.locks.release(holder)
+
+    async def _remove_all(self, caller: Caller, files: Sequence[File]) -> None:
         for first in range(0, len(files), FILES_AT_ONCE):
             await self._remove(caller, files[first : first + FILES_AT_ONCE])
 
     async def _remove(self, caller: Caller, files: Sequence[File]) -> None:
         datafile = ENTITIES["Datafile"]
+        if self._levels is not None:
+            await self._levels.announce(sorted({file.dataset_id for file in files}), caller.name)
         await self._catalogue.delete(caller, [Reference(datafile, file.id) for file in files])
         locations = list(dict.fromkeys(file.location for file in files))
         async with self._database.connection() as connection:
@@ -68,3 +84,6 @@ class Removal:
         gone = [location for location in locations if location not in used]
         await self._storage.delete(gone)
         await self._digests.forget(gone)
+        if self._levels is not None:
+            nobodys = set(gone)
+            await self._levels.deleted([file for file in files if file.location in nobodys], caller.name)

@@ -1,25 +1,33 @@
 """The data service: what there is of a selection, and the bytes of it (data service specification, A.6).
 
-It stands between the doors and everything that holds bytes. Single-level storage: everything is online.
+It stands between the doors and everything that holds bytes. With one level of storage everything is online; with two,
+`units` knows what is.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from beamcat.access.caller import Caller
 from beamcat.errors import BeamcatError, ErrorKind, ValidationFailed
-from beamcat.store.archives.entries import Integers, integers
+from beamcat.store.archives.entries import Entries, Integers, integers
 from beamcat.store.downloads import ArchiveDownload, Download, file_of, moment
 from beamcat.store.freezing import Freezing
+from beamcat.store.frozen import Run
 from beamcat.store.measuring import InMemory, KnownCrcs, Looking, layout_for
 from beamcat.store.prepared import Order, Prepared, PreparedDownloads
 from beamcat.store.selection import Selected, Selections, Total, Wanted
 from beamcat.store.sending import Sender
 from beamcat.store.storage.contract import MainStorage
+from beamcat.store.units.levels import TwoLevels
+from beamcat.store.units.locks import Reading
+from beamcat.store.units.queue import Units
+from beamcat.store.units.status import ONLINE, restore_queue, service_status
+from beamcat.store.units.transitions import Operation
 
 FILES_IN_MEMORY = 65_536
 """Files of a download that a worker keeps in memory; larger ones are written down first."""
@@ -59,8 +67,17 @@ class Limits:
     backslash_separates: bool = False
 
 
+class OneLevel(BeamcatError):
+    """Nothing can be moved: there is no archive storage."""
+
+    kind = ErrorKind.NOT_IMPLEMENTED
+
+    def __init__(self) -> None:
+        super().__init__("This data service has no archive storage")
+
+
 class DataService:
-    """Answers for the bytes of the catalogue's datafiles."""
+    """Answers for the bytes of the catalogue's datafiles. `levels` is None with one level of storage."""
 
     def __init__(
         self,
@@ -69,8 +86,11 @@ class DataService:
         storage: MainStorage,
         known_crcs: KnownCrcs,
         limits: Limits,
+        *,
+        levels: TwoLevels | None = None,
     ) -> None:
         self.sender = Sender(storage)
+        self.levels = levels
         self._selections = selections
         self._prepared = prepared
         self._storage = storage
@@ -96,6 +116,8 @@ class DataService:
         async with self._selections.select(caller, wanted) as selected:
             identifier = await self._freeze(caller, selected, wanted, form)
         await self._prepared.forget_old()
+        if self.levels is not None:
+            await self.levels.prepare(await self._prepared.find(identifier))
         return identifier
 
     async def prepared_size(self, identifier: UUID) -> int:
@@ -106,22 +128,93 @@ class DataService:
         """What is known of a prepared download; `NotPrepared` when there is none."""
         return await self._prepared.find(identifier)
 
+    async def entries(self, prepared: Prepared, run: int) -> Entries:
+        """A run of the files of a prepared download, as entries of its archive."""
+        return (await self._prepared.run(prepared.id, run)).entries
+
+    def reading(self, *, restores: bool = True) -> Reading:
+        """For one answer with bytes: what it needs is locked for it, and brought back if it `restores`. To be ended."""
+        return Reading(None if self.levels is None else self.levels.locks, restores=restores)
+
+    async def status(self, caller: Caller | None, wanted: Wanted) -> str:
+        """`ONLINE`, `RESTORING` or `ARCHIVED`. Raises `RestoreFailed`. Nothing is restored for it."""
+        units = await self._units(caller, wanted)
+        return ONLINE if self.levels is None else await self.levels.status(_each(units))
+
+    async def prepared_status(self, identifier: UUID) -> str:
+        """The same, of a prepared download."""
+        prepared = await self._prepared.find(identifier)
+        if self.levels is None:
+            return ONLINE
+        return await self.levels.status(self.levels.units_of_prepared(prepared))
+
+    async def is_prepared(self, identifier: UUID) -> bool:
+        """Whether all of a prepared download can be fetched now; what is missing is restored, without a wait.
+
+        Raises `NotPrepared` when there is none, and `RestoreFailed`.
+        """
+        prepared = await self._prepared.find(identifier)
+        return self.levels is None or await self.levels.is_prepared(prepared)
+
+    async def percentage(self, identifier: UUID) -> str | None:
+        """How much of a prepared download is online, of a hundred; None with one level of storage."""
+        prepared = await self._prepared.find(identifier)
+        return None if self.levels is None else await self.levels.percentage(prepared)
+
+    async def move(self, operation: Operation, caller: Caller, wanted: Wanted) -> None:
+        """Have a selection written to the archive, archived or restored. Raises `OneLevel` where that cannot be."""
+        units = await self._units(caller, wanted)
+        if self.levels is None:
+            raise OneLevel
+        await self.levels.request(operation, _each(units), caller)
+
+    async def service_status(self) -> dict[str, Any]:
+        """What is queued, locked and has failed."""
+        if self.levels is None:
+            return {"opsQueue": [], "lockCount": 0, "locks": [], "failures": [], "lockedIds": []}
+        return await service_status(self.levels.queue.database, self.levels.kind)
+
+    async def queue(self) -> list[dict[str, Any]]:
+        """What is queued and under way, for whom, and what was wrong with it."""
+        return [] if self.levels is None else await restore_queue(self.levels.queue.database, self.levels.kind)
+
+    async def reset(self, caller: Caller, wanted: Wanted) -> None:
+        """Forget that restores of a selection have failed."""
+        units = await self._units(caller, wanted)
+        if self.levels is not None:
+            await self.levels.reset(_each(units))
+
+    async def reset_prepared(self, identifier: UUID) -> None:
+        """The same, of a prepared download."""
+        prepared = await self._prepared.find(identifier)
+        if self.levels is not None:
+            await self.levels.reset(self.levels.units_of_prepared(prepared))
+
     def prepared_ids(self, prepared: Prepared) -> AsyncIterator[list[int]]:
         """The datafiles of a prepared download."""
         return self._prepared.ids(prepared)
 
-    async def download(self, caller: Caller, wanted: Wanted, form: Form) -> Download:
-        """The bytes of a selection. Raises `NotThere` when the storage has not got some of them."""
+    async def download(self, caller: Caller, wanted: Wanted, form: Form, reading: Reading | None = None) -> Download:
+        """The bytes of a selection. Raises `NotThere` when the storage has not got some of them.
+
+        With two levels of storage it raises `NotOnline` and has them restored, `RestoreFailed`, or `Busy`.
+        """
+        reading = reading or Reading(None)
         freezing = self._freezing()
         looking = Looking(self._storage, self._known_crcs)
         async with self._selections.select(caller, wanted) as selected:
             if (await selected.total()).files > FILES_IN_MEMORY:
                 identifier = await self._freeze(caller, selected, wanted, form)
-                return await self.prepared_download(identifier)
+                return await self.prepared_download(identifier, reading)
             frozen = [run async for run in freezing.runs(selected)]
+        if self.levels is not None:
+            units = _each([self.levels.units_of_run(run) for run in frozen])
+            await self._open(self.levels, units, sorted(selected.datasets), reading, caller.name)
         runs = [await looking.look(run) for run in frozen]
         findings = looking.findings
         if findings.absent_count:
+            for run in runs:
+                await self._missing(run, reading, caller.name)
             raise NotThere(findings.absent_count, findings.absent[0])
         if form.of(wanted) == "file":
             return file_of(runs[0], 0)
@@ -129,13 +222,22 @@ class DataService:
         archive = kept.measured(layout_for(form.of(wanted), findings))
         return ArchiveDownload(archive, kept.load, moment(findings.newest), lambda *_learned: None)
 
-    async def prepared_download(self, identifier: UUID) -> Download:
-        """The bytes of a prepared download."""
+    async def prepared_download(self, identifier: UUID, reading: Reading | None = None) -> Download:
+        """The bytes of a prepared download. Raises what `download` does."""
         prepared = await self._prepared.find(identifier)
-        if prepared.archive is None:
+        reading = reading or Reading(None)
+        changed = False
+        if self.levels is not None:
+            units = self.levels.units_of_prepared(prepared)
+            await self._open(self.levels, units, prepared.datasets, reading, prepared.user_name)
+            changed = await self.levels.restored_since_measured(prepared)
+        if prepared.archive is None or changed:
             looking = Looking(self._storage, self._known_crcs)
             findings = await self._prepared.measure(prepared, looking)
             if findings.absent_count:
+                for number in range(prepared.runs):
+                    run = await self._prepared.run(prepared.id, number)
+                    await self._missing(run, reading, prepared.user_name)
                 raise NotThere(findings.absent_count, findings.absent[0])
             prepared = await self._prepared.find(identifier)
         assert prepared.archive is not None
@@ -144,6 +246,35 @@ class DataService:
 
         load = partial(self._prepared.run, prepared.id)
         return ArchiveDownload(prepared.archive, load, moment(prepared.newest), lambda *_learned: None)
+
+    async def _units(self, caller: Caller | None, wanted: Wanted) -> list[Units]:
+        """The units of a selection, none with one level of storage; raises what is wrong with the selection."""
+        async with self._selections.select(caller, wanted) as selected:
+            await selected.total()
+            return [] if self.levels is None else [units async for units in self.levels.units(selected)]
+
+    async def _open(
+        self,
+        levels: TwoLevels,
+        units: AsyncIterator[Units],
+        datasets: Sequence[int],
+        reading: Reading,
+        user_name: str,
+    ) -> None:
+        """Have units that can be read now, and stay where they are until the answer is given."""
+        if levels.kind == "datafile":
+            await reading.lock(datasets)
+        async for some in units:
+            await levels.require_online(some, reading, user_name)
+            if reading.restores:
+                await levels.note_access(some)
+        if levels.kind == "dataset":  # the lock looks whether one of them has begun to move since
+            await reading.lock(datasets)
+
+    async def _missing(self, run: Run, reading: Reading, user_name: str) -> None:
+        """Files are absent although they were thought to be online: with two levels of storage they may come back."""
+        if self.levels is not None:
+            await self.levels.missing(self.levels.units_of_run(_absent(run)), reading, user_name)
 
     async def _freeze(self, caller: Caller, selected: Selected, wanted: Wanted, form: Form) -> UUID:
         total = await selected.total()
@@ -160,3 +291,23 @@ class DataService:
             raise ValidationFailed(f"a selection may have {self._limits.files} files, and this one has {total.files}")
         if self._limits.size is not None and total.size > self._limits.size:
             raise ValidationFailed(f"a selection may have {self._limits.size} bytes, and this one has {total.size}")
+
+
+async def _each(units: Sequence[Units]) -> AsyncIterator[Units]:
+    for some in units:
+        yield some
+
+
+def _absent(run: Run) -> Run:
+    """The files of a run that the storage has not got: they have no etag."""
+    places = [place for place, etag in enumerate(run.entries.etags) if not etag]
+    entries = run.entries
+    chosen = Entries(
+        [entries.names[place] for place in places],
+        entries.sizes[places],
+        entries.crcs[places],
+        entries.times[places],
+        [b""] * len(places),
+    )
+    locations = [run.locations[place] for place in places]
+    return Run(chosen, run.ids[places], run.datasets[places], locations, [run.checksums[place] for place in places])

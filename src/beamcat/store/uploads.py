@@ -17,7 +17,8 @@ from beamcat.store.digests.hashing import Hashing
 from beamcat.store.digests.table import DigestTable
 from beamcat.store.digests.values import Also, Digests, FileVersion, Hashed
 from beamcat.store.selection import Selections, Wanted
-from beamcat.store.storage.contract import MainStorage, Pieces
+from beamcat.store.storage.contract import DatasetPlace, MainStorage, Pieces
+from beamcat.store.units.levels import TwoLevels
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,19 @@ class Uploads:
     """Takes datafiles in."""
 
     def __init__(
-        self, selections: Selections, catalogue: Catalogue, storage: MainStorage, digests: DigestTable
+        self,
+        selections: Selections,
+        catalogue: Catalogue,
+        storage: MainStorage,
+        digests: DigestTable,
+        *,
+        levels: TwoLevels | None = None,
     ) -> None:
         self._selections = selections
         self._catalogue = catalogue
         self._storage = storage
         self._digests = digests
+        self._levels = levels
 
     async def put(self, caller: Caller, upload: Upload, pieces: Pieces) -> Stored:
         """Store the bytes and catalogue them as the caller.
@@ -79,16 +87,29 @@ class Uploads:
         caller.require(Scope.WRITE)
         async with self._selections.select(caller, Wanted(datasets=(upload.dataset_id,))) as selected:
             dataset = selected.datasets[upload.dataset_id]
+        if self._levels is None:
+            return await self._put(caller, upload, dataset, pieces)
+        holder = await self._levels.changing([dataset.id], caller.name)
+        try:
+            return await self._put(caller, upload, dataset, pieces)
+        finally:
+            await self._levels.locks.release(holder)
+
+    async def _put(self, caller: Caller, upload: Upload, dataset: DatasetPlace, pieces: Pieces) -> Stored:
         passing = _Passing(pieces)
         location = await self._storage.put(dataset, upload.name, passing, size=upload.size)
         try:
             digests = passing.hashing.digests()
             _check(upload, digests, passing.hashing.size)
             draft = _draft(upload, location, digests, passing.hashing.size)
+            if self._levels is not None:
+                await self._levels.announce([dataset.id], caller.name)
             identifier = await self._catalogue.create_datafile(caller, draft)
         except BaseException:
             await asyncio.shield(self._storage.delete([location]))
             raise
+        if self._levels is not None:
+            await self._levels.changed([(identifier, dataset.id)], caller.name)
         await self._remember(location, digests)
         return Stored(identifier, location, passing.hashing.size, digests.crc32)
 

@@ -19,6 +19,7 @@ LEFT_OUT = {
     "session": "people sign in again",
     "login_failure": "forgotten after minutes anyway",
     RESTORE_MARKER: "is there only while a restore runs",
+    "unit_lock": "who held a lock then does not hold it now",
 }
 """The tables that no backup holds, and why. Every other table of the schema is held."""
 

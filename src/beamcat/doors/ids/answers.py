@@ -11,6 +11,7 @@ from starlette.responses import Response
 from beamcat.doors.bytes_out import StatusError
 from beamcat.doors.core import message_for_client
 from beamcat.errors import BeamcatError, ErrorKind, TooManyAttempts
+from beamcat.store.units.status import RestoreFailed
 
 IDS_ERRORS: Mapping[ErrorKind, tuple[int, str]] = {
     ErrorKind.BAD_PARAMETER: (400, "BadRequestException"),
@@ -64,8 +65,10 @@ def error_response(error: BeamcatError, request_id: str) -> Response:
         case StatusError():
             status = error.status
             headers |= error.headers
-    if error.kind is ErrorKind.UNAVAILABLE:
-        headers["Retry-After"] = str(UNAVAILABLE_RETRY_S)
+        case RestoreFailed():
+            status, code = IDS_ERRORS[ErrorKind.INTERNAL]
+    if status == IDS_ERRORS[ErrorKind.UNAVAILABLE][0]:
+        headers["Retry-After"] = str(getattr(error, "retry_after_s", UNAVAILABLE_RETRY_S))
     body = {"code": code, "message": message_for_client(error, request_id)}
     return Response(json.dumps(body), status, headers, media_type="application/json")
 

@@ -15,8 +15,10 @@ from beamcat.doors.forms import form_parameters, query_parameters
 from beamcat.doors.ids import parameters as asked
 from beamcat.doors.ids.answers import json_response, no_content, text_response
 from beamcat.doors.ids.parameters import Parameters
+from beamcat.doors.urls import public_url
 from beamcat.errors import BadParameter, BeamcatError, ErrorKind, Forbidden
 from beamcat.store.archives.entries import Integers
+from beamcat.store.units.transitions import Operation
 
 VERSION = "2.1.1"
 """The version of the data service that clients are told of."""
@@ -45,8 +47,7 @@ async def api_version(_request: Request, _core: Core) -> Response:
 
 async def icat_url(request: Request, core: Core) -> Response:
     """GET getIcatUrl: where the catalogue is, without a path."""
-    public = core.settings.server.public_url
-    return text_response(public.rstrip("/") if public else f"{request.url.scheme}://{request.url.netloc}")
+    return text_response(public_url(request, core))
 
 
 async def is_read_only(_request: Request, core: Core) -> Response:
@@ -54,9 +55,9 @@ async def is_read_only(_request: Request, core: Core) -> Response:
     return text_response("true" if core.settings.ids.read_only else "false")
 
 
-async def is_two_level(_request: Request, _core: Core) -> Response:
+async def is_two_level(_request: Request, core: Core) -> Response:
     """GET isTwoLevel."""
-    return text_response("false")
+    return text_response("false" if core.data.levels is None else "true")
 
 
 async def service_status(request: Request, core: Core) -> Response:
@@ -64,7 +65,15 @@ async def service_status(request: Request, core: Core) -> Response:
     caller = await core.caller(asked.session_id(request, query_parameters(request)))
     if not caller.root:
         raise Forbidden("Only root users may ask for the status of the service")
-    return json_response({"opsQueue": [], "lockCount": 0, "locks": [], "failures": [], "lockedIds": []})
+    return json_response(await core.data.service_status())
+
+
+async def restore_queue(request: Request, core: Core) -> Response:
+    """GET getRestoreQueue: what is queued and under way, and what was wrong with it; for root users."""
+    caller = await core.caller(asked.session_id(request, query_parameters(request)))
+    if not caller.root:
+        raise Forbidden("Only root users may ask for the queue of the service")
+    return json_response(await core.data.queue())
 
 
 async def size(request: Request, core: Core) -> Response:
@@ -79,16 +88,14 @@ async def size(request: Request, core: Core) -> Response:
 
 
 async def status(request: Request, core: Core) -> Response:
-    """GET or POST getStatus: `ONLINE`, where it is known what is asked for. A session is not needed."""
+    """GET or POST getStatus: `ONLINE`, `RESTORING` or `ARCHIVED`. A session is not needed."""
     parameters = await _parameters(request, core)
     prepared = asked.prepared_id(parameters)
     if prepared is not None:
-        await core.data.prepared(prepared)
-        return text_response("ONLINE")
+        return text_response(await core.data.prepared_status(prepared))
     wanted = asked.wanted(parameters)
     identifier = asked.optional_session_id(request, parameters)
-    await core.data.total(None if identifier is None else await core.caller(identifier), wanted)
-    return text_response("ONLINE")
+    return text_response(await core.data.status(None if identifier is None else await core.caller(identifier), wanted))
 
 
 async def prepare_data(request: Request, core: Core) -> Response:
@@ -104,8 +111,7 @@ async def is_prepared(request: Request, core: Core) -> Response:
     prepared = asked.prepared_id(query_parameters(request))
     if prepared is None:
         raise BadParameter("The preparedId parameter is missing")
-    await core.data.prepared(prepared)
-    return text_response("true")
+    return text_response("true" if await core.data.is_prepared(prepared) else "false")
 
 
 async def datafile_ids(request: Request, core: Core) -> Response:
@@ -121,23 +127,39 @@ async def datafile_ids(request: Request, core: Core) -> Response:
     return _ids_response({}, _each(await core.data.ids(caller, wanted)))
 
 
-async def needs_two_levels(request: Request, core: Core) -> Response:
-    """POST archive, restore and write: nothing can be moved where there is one level of storage."""
+async def archive(request: Request, core: Core) -> Response:
+    """POST archive: the selection leaves the main storage, soon."""
+    return await _move(request, core, Operation.ARCHIVE)
+
+
+async def restore(request: Request, core: Core) -> Response:
+    """POST restore: the selection comes back to the main storage, some time."""
+    return await _move(request, core, Operation.RESTORE)
+
+
+async def write(request: Request, core: Core) -> Response:
+    """POST write: the selection is copied to the archive, soon."""
+    if not core.settings.ids.writes:
+        raise NotOffered("This data service does not write to the archive on request")
+    return await _move(request, core, Operation.WRITE)
+
+
+async def _move(request: Request, core: Core, operation: Operation) -> Response:
     parameters = await _parameters(request, core)
-    asked.wanted(parameters)
-    await _caller(request, core, parameters)
-    raise NotOffered("This data service has no archive storage")
+    wanted = asked.wanted(parameters)
+    await core.data.move(operation, await _caller(request, core, parameters), wanted)
+    return no_content()
 
 
 async def reset(request: Request, core: Core) -> Response:
-    """POST reset: forget failed restores; there are none with one level of storage."""
+    """POST reset: forget failed restores."""
     parameters = await _parameters(request, core)
     prepared = asked.prepared_id(parameters)
     if prepared is not None:
-        await core.data.prepared(prepared)
+        await core.data.reset_prepared(prepared)
     else:
         wanted = asked.wanted(parameters)
-        await core.data.total(await _caller(request, core, parameters), wanted)
+        await core.data.reset(await _caller(request, core, parameters), wanted)
     return no_content()
 
 
@@ -151,8 +173,7 @@ async def percentage_complete(request: Request, core: Core) -> Response:
     prepared = asked.prepared_id(query_parameters(request))
     if prepared is None:
         raise BadParameter("The preparedId parameter is missing")
-    await core.data.prepared(prepared)
-    return text_response("UNKNOWN")
+    return text_response(await core.data.percentage(prepared) or "UNKNOWN")
 
 
 async def _parameters(request: Request, core: Core) -> Parameters:

@@ -7,25 +7,35 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from beamcat.doors.bytes_out import answer
+from beamcat.doors.bytes_out import Recipient, answer, more_headers
 from beamcat.doors.core import Core
 from beamcat.doors.forms import query_parameters
 from beamcat.doors.ids import parameters as asked
+from beamcat.doors.readings import reading
 from beamcat.store.downloads import Download
+from beamcat.store.units.locks import Reading
 
 
 async def get_data(request: Request, core: Core) -> Response:
-    """GET getData: bytes of a selection or of a prepared download."""
+    """GET getData: bytes of a selection or of a prepared download. A HEAD has nothing restored."""
+    async with reading(core, restores=request.method != "HEAD") as read:
+        return read.until_sent(await _answer(request, core, read.reading))
+
+
+async def _answer(request: Request, core: Core, read: Reading) -> Response:
     parameters = query_parameters(request)
     prepared = asked.prepared_id(parameters)
     if prepared is not None:
-        download = await core.data.prepared_download(prepared)
+        download = await core.data.prepared_download(prepared, read)
+        recipient = Recipient(core.deliveries, prepared)
     else:
         wanted, form = asked.wanted(parameters), asked.form(parameters)
         caller = await core.caller(asked.session_id(request, parameters))
-        download = await core.data.download(caller, wanted, form)
+        download = await core.data.download(caller, wanted, form, read)
+        recipient = Recipient(core.deliveries, None, caller.name, wanted)
     name = file_name(download, parameters.get("outname"), datetime.now(UTC))
-    return answer(request, download, name, core.data.sender)
+    more = await more_headers(request, core, download)
+    return answer(request, download, name, sender=core.data.sender, recipient=recipient, more=more)
 
 
 def file_name(download: Download, outname: str | None, now: datetime) -> str:

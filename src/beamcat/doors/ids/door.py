@@ -9,26 +9,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from beamcat.doors.core import Core, as_told
+from beamcat.doors.cross_origin import CrossOriginSend, cross_origin
 from beamcat.doors.ids import calls, changes
 from beamcat.doors.ids.answers import UnknownCall, WrongMethod, error_response
 from beamcat.doors.ids.data import get_data
+from beamcat.doors.ids.deliveries import confirm_delivery, deliveries, delivery_status
+from beamcat.doors.ids.metalink import get_metalink
 from beamcat.errors import BeamcatError, TimedOut, Unavailable
 from beamcat.observability.requests import current_id, describe
 
 DOOR = "ids"
-CROSS_ORIGIN = [
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-allow-methods", b"GET, POST, DELETE, PUT, HEAD, OPTIONS"),
-    (b"access-control-allow-headers", b"Content-Type, Range, If-Range, Authorization"),
-    (
-        b"access-control-expose-headers",
-        b"Accept-Ranges, Content-Length, Content-Range, Content-Disposition, ETag, Retry-After, Repr-Digest, Digest,"
-        b" Link",
-    ),
-]
+CROSS_ORIGIN = cross_origin("GET, POST, DELETE, PUT, HEAD, OPTIONS")
 """On every answer, errors included."""
 
 Handler = Callable[[Request, Core], Awaitable[Response]]
@@ -41,17 +35,22 @@ CALLS: Mapping[str, Mapping[str, Handler]] = {
     "isReadOnly": {"GET": calls.is_read_only},
     "isTwoLevel": {"GET": calls.is_two_level},
     "getServiceStatus": {"GET": calls.service_status},
+    "getRestoreQueue": {"GET": calls.restore_queue},
     "getSize": {"GET": calls.size, "POST": calls.size},
     "getStatus": {"GET": calls.status, "POST": calls.status},
     "prepareData": {"POST": calls.prepare_data},
     "isPrepared": {"GET": calls.is_prepared},
     "getDatafileIds": {"GET": calls.datafile_ids, "POST": calls.datafile_ids},
+    "getDeliveryStatus": {"GET": delivery_status},
+    "getDeliveries": {"GET": deliveries},
+    "confirmDelivery": {"POST": confirm_delivery},
     "getData": {"GET": get_data},
+    "getMetalink": {"GET": get_metalink, "POST": get_metalink},
     "put": {"PUT": changes.put, "POST": changes.put_form},
     "delete": {"DELETE": changes.delete},
-    "archive": {"POST": calls.needs_two_levels},
-    "restore": {"POST": calls.needs_two_levels},
-    "write": {"POST": calls.needs_two_levels},
+    "archive": {"POST": calls.archive},
+    "restore": {"POST": calls.restore},
+    "write": {"POST": calls.write},
     "reset": {"POST": calls.reset},
     "getLink": {"POST": calls.link},
     "getPercentageComplete": {"GET": calls.percentage_complete},
@@ -72,7 +71,7 @@ class Ids:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever goes wrong is answered in the data service's words."""
         describe(DOOR, "unknown")
-        send = _CrossOriginSend(send)
+        send = CrossOriginSend(send, CROSS_ORIGIN)
         try:
             if scope["method"] == "OPTIONS":
                 describe(DOOR, "options")
@@ -110,20 +109,6 @@ class _Call:
         except TimeoutError:
             raise TimedOut(f"The request took longer than {seconds:g} seconds") from None
         await response(scope, receive, send)
-
-
-class _CrossOriginSend:
-    """`send`, with the cross-origin headers on every answer. Knows whether an answer has begun."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.started = False
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.started = True
-            message["headers"] = [*message.get("headers", ()), *CROSS_ORIGIN]
-        await self._send(message)
 
 
 def _ids_error(problem: Exception) -> BeamcatError:

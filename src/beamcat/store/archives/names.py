@@ -35,4 +35,6 @@ def told_apart(name: str, datafile: int) -> str:
 
 
 def _encoded(name: str) -> str:
+    if name in {"", ".", ".."}:  # Java leaves these, and readers would leave their folder
+        return "%2E" * len(name) or "%"
     return quote_plus(name, safe="*").replace("~", "%7E")

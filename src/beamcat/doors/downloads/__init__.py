@@ -1,0 +1,1 @@
+"""Carts and download requests in the words of TopCAT and DataGateway (data service specification, C)."""

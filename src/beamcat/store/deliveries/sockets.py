@@ -1,0 +1,181 @@
+"""What the kernel knows of the connection by which a response goes out.
+
+ASGI servers take bytes that nobody receives: Granian takes a whole response though the client is gone. So what arrived
+is asked of the kernel (tcp(7), `TCP_INFO`): how many bytes the machine of the client has acknowledged, and whether the
+client has said something since, be it the next request or an orderly end of the connection. A client that dies, or
+closes the connection before it has read everything, resets it instead (RFC 1122, section 4.2.2.13).
+
+The server does not show its sockets; ours is found among the open files of this process by the address of the client,
+and duplicated, so that it can still be asked after the server has closed it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import ipaddress
+import os
+import socket
+import struct
+import termios
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+OPEN_FILES = Path("/proc/self/fd")
+SHARE = 4
+"""Times as long as it takes to look for connections, it is waited until they are looked for again."""
+CLOSED = 7
+"""The state of a TCP connection that has ended."""
+_INFO_BYTES = 232
+_ACKED = struct.Struct("=QQ")
+_ACKED_AT = 120
+_WINDOW = struct.Struct("=I")
+_WINDOW_AT = 228
+
+Peer = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A connection at one moment, in bytes since it was opened. The end of a direction counts as one byte."""
+
+    acknowledged: int
+    unacknowledged: int
+    received: int
+    window: int
+    """Bytes that the client has room for."""
+    is_closed: bool
+
+
+class Connection:
+    """One TCP connection, looked at. Close it: it would keep the connection from ending."""
+
+    def __init__(self, duplicate: socket.socket) -> None:
+        self._socket = duplicate
+
+    def look(self) -> Seen:
+        """How it is now."""
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+        acknowledged, received = _ACKED.unpack_from(info, _ACKED_AT)
+        (window,) = _WINDOW.unpack_from(info, _WINDOW_AT)
+        (waiting,) = struct.unpack("=i", fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4)))
+        return Seen(acknowledged, waiting, received, window, info[0] == CLOSED)
+
+    def close(self) -> None:
+        """Look no more."""
+        self._socket.close()
+
+
+class Connections:
+    """Finds the connections of one process by the addresses of its clients."""
+
+    def __init__(self) -> None:
+        self._files: dict[int, tuple[int, Peer | None]] = {}
+        self._numbers: dict[Peer, int] = {}
+        self._looking = asyncio.Lock()
+        self._began = self._ended = 0.0
+
+    async def find(self, scope: Mapping[str, Any]) -> Connection | None:
+        """The connection of a request; None when it is gone already, or cannot be asked."""
+        peer = _peer(scope)
+        if peer is None:
+            return None
+        found = _duplicate(self._numbers.get(peer, -1), peer)
+        if found is None:
+            await self._look_around(time.monotonic())
+            found = _duplicate(self._numbers.get(peer, -1), peer)
+        return found
+
+    async def _look_around(self, asked: float) -> None:
+        """See which connections there are now, once for all who ask meanwhile.
+
+        It takes some microseconds for each connection there is, so with thousands of them not everybody can have it
+        done at once.
+        """
+        async with self._looking:
+            if self._began > asked:
+                return
+            await asyncio.sleep(self._ended + SHARE * (self._ended - self._began) - time.monotonic())
+            self._began = time.monotonic()
+            known, self._files, self._numbers = self._files, {}, {}
+            for file in os.listdir(OPEN_FILES):  # noqa: PTH208 - a Path for each costs more than all the rest
+                number = int(file)
+                try:
+                    inode = os.fstat(number).st_ino
+                except OSError:
+                    continue
+                seen = known.get(number)
+                peer = seen[1] if seen is not None and seen[0] == inode else _peer_behind(number)
+                self._files[number] = inode, peer
+                if peer is not None:
+                    self._numbers[peer] = number
+            self._ended = time.monotonic()
+
+
+def are_visible(scope: Mapping[str, Any]) -> bool:
+    """Whether requests come by connections of this process, and these can be asked."""
+    server = scope.get("server")
+    return bool(server and server[1]) and OPEN_FILES.is_dir()
+
+
+def _peer(scope: Mapping[str, Any]) -> Peer | None:
+    client = scope.get("beamcat.peer") or scope.get("client")
+    if not client or not client[1]:
+        return None
+    return _plain(client[0]), int(client[1])
+
+
+def _plain(address: str) -> str:
+    """The address in one form: clients of IPv4 at a socket of IPv6 have two."""
+    try:
+        read = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(getattr(read, "ipv4_mapped", None) or read)
+
+
+def _opened(number: int) -> socket.socket | None:
+    """A duplicate of an open file, if it is a socket for a stream."""
+    try:
+        duplicate = os.dup(number)
+    except OSError:
+        return None
+    try:
+        opened = socket.socket(fileno=duplicate)
+    except OSError:
+        os.close(duplicate)
+        return None
+    if opened.family in {socket.AF_INET, socket.AF_INET6} and opened.type == socket.SOCK_STREAM:
+        return opened
+    opened.close()
+    return None
+
+
+def _peer_behind(number: int) -> Peer | None:
+    opened = _opened(number)
+    if opened is None:
+        return None
+    with opened:
+        return _peer_of(opened)
+
+
+def _peer_of(opened: socket.socket) -> Peer | None:
+    try:
+        host, port = opened.getpeername()[:2]
+    except OSError:
+        return None
+    return _plain(host), port
+
+
+def _duplicate(number: int, peer: Peer) -> Connection | None:
+    """The connection behind an open file, if it is that of the client and can be asked."""
+    opened = _opened(number) if number >= 0 else None
+    if opened is None:
+        return None
+    if _peer_of(opened) == peer and len(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)) >= _INFO_BYTES:
+        return Connection(opened)
+    opened.close()
+    return None

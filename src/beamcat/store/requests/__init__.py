@@ -1,0 +1,1 @@
+"""Carts, and downloads that are requested from them (data service specification, C)."""
