@@ -20,7 +20,7 @@ from beamcat.store.frozen import Run
 from beamcat.store.measuring import Findings, Looking
 from beamcat.store.selection import Selections, Wanted
 from beamcat.store.sending import Sender
-from beamcat.store.storage.contract import ArchiveStorage, MainStorage, NoSuchData
+from beamcat.store.storage.contract import ArchiveStorage, MainStorage, NoSuchData, StorageFull
 from beamcat.store.units.fingerprints import unpacked_versions
 from beamcat.store.units.locks import Locks
 from beamcat.store.units.queue import Outcome, Queue, Taken
@@ -147,7 +147,8 @@ async def note_failure(queue: Queue, unit: Taken, error: Exception) -> None:
     say = logger().warning if known else logger().exception
     say("an operation on a unit failed", operation=unit.operation, unit=unit.id, error=reason, tries=unit.attempts + 1)
     hopeless = isinstance(error, (BadCopy, BadZipFile, NoSuchData))
-    if unit.operation is Operation.RESTORE and (hopeless or unit.attempts + 1 >= RESTORE_TRIES):
+    given_up = unit.attempts + 1 >= RESTORE_TRIES and not isinstance(error, StorageFull)  # there may be room later
+    if unit.operation is Operation.RESTORE and (hopeless or given_up):
         await queue.done([kept(unit, online=False, failure=reason, problem=reason)])
     else:
         await queue.failed(unit, reason)
