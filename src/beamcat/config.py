@@ -545,8 +545,8 @@ class PosixArchiveSettings(Section):
 
     kind: Literal["posix"]
     """`posix`."""
-    path: Path
-    """The directory. It has to be there."""
+    path: Path | None = None
+    """The directory. It has to be there; without one, it is `archive` in the home, which is made."""
 
 
 _UNITS = [{"unit"}, {"units_file"}]

@@ -1,7 +1,7 @@
 """Unmodified python-icat works with Beamcat: its own tests say so.
 
-`python-icat-skipped.txt` names those that the suite itself skips: most need a data service with two levels of storage,
-three are for servers older than they ask for, and one is for servers without searches for several fields.
+`python-icat-skipped.txt` names those that the suite itself skips: three are for older data services, one is for older
+catalogues, and one uploads a gigabyte.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def archive_storage(settings: StoreSettings, home: Path) -> ArchiveStorage | Non
         case None:
             return None
         case PosixArchiveSettings(path=path):
-            return ImmediateArchive(PosixStorage(path))
+            return ImmediateArchive(PosixStorage(path or _made(home / "archive")))
         case S3StorageSettings():
             return ImmediateArchive(S3Storage(settings.archive))
         case CommandArchiveSettings(scratch=scratch):
