@@ -5,6 +5,7 @@
 
 PORT ?= 8080
 BEAMCAT_HOME ?= .beamcat
+WORKERS ?= 2
 export PORT BEAMCAT_HOME
 
 BIN := .venv/bin
@@ -20,12 +21,12 @@ help: ## This list
 demo: .venv/.runtime ## A complete facility with example data, on PORT (8080), kept in BEAMCAT_HOME (.beamcat/)
 	@exec $(BIN)/beamcat demo
 
-test: .venv/.development ## Everything that can go wrong: style, types, tests (ARGS="-k rules" goes to pytest)
+test: .venv/.development ## Everything that can go wrong: style, types, tests (ARGS="-k rules" goes to pytest; WORKERS=2 at a time)
 	@scripts/debian-packages
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: .venv/.development ## What it costs, next to what one would use instead (ONLY=name runs one)
 	@exec $(BIN)/python -m bench $(ONLY)

@@ -12,14 +12,15 @@ from typing import Any
 import httpx
 from joserfc.jwk import ECKey, RSAKey
 
+from tests.alone import install_from_npm
+
 FOLDER = Path(__file__).parent / "oidc"
 AUDIENCE = "urn:beamcat:test"
 
 
 def install() -> None:
     """The packages of the lock file, unless they are there."""
-    if not (FOLDER / "node_modules" / "oidc-provider").is_dir():
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=FOLDER, check=True, capture_output=True)
+    install_from_npm(FOLDER, "oidc-provider")
 
 
 def rsa(kid: str) -> RSAKey:

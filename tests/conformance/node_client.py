@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.alone import install_from_npm
+
 FOLDER = Path(__file__).parent / "node_soap"
 
 
@@ -47,8 +49,7 @@ class NodeClient:
 
 def install() -> None:
     """The packages of the lock file, unless they are there."""
-    if not (FOLDER / "node_modules" / "soap").is_dir():
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=FOLDER, check=True, capture_output=True)
+    install_from_npm(FOLDER, "soap")
 
 
 @contextmanager

@@ -9,6 +9,8 @@ import tarfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+from tests.alone import alone
+
 VERSION = "1.7.0"
 SECTIONS = {
     "simple": {"root": "root", "useroffice": "useroffice", "ingest": "dataingest", "idsreader": "idsreader"},
@@ -24,9 +26,10 @@ def fetch(cache: Path) -> Path:
     """The source distribution, from the package index or from the cache."""
     cache.mkdir(parents=True, exist_ok=True)
     archive = cache / f"python_icat-{VERSION}.tar.gz"
-    if not archive.exists():
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-        _run([*command, "--dest", str(cache), f"python-icat=={VERSION}"], cache)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+    with alone(cache):
+        if not archive.exists():
+            _run([*command, "--dest", str(cache), f"python-icat=={VERSION}"], cache)
     return archive
 
 

@@ -81,10 +81,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     token = opened.token()
     token.search(f"SELECT f FROM Facility f WHERE f.name = '{token.id}'")
     beamcat.http.get("/icat/version", headers={"X-Request-ID": token.id})
+    for written in ('"event":"request"', "WHERE f.name = 'beamcat_***'"):
+        eventually(lambda written=written: written in beamcat.log.read_text())
     assert beamcat.stop() == 0
     log = beamcat.log.read_text()
-    for written in ('"event":"request"', '"request_id":"beamcat_***"', "WHERE f.name = 'beamcat_***'"):
-        assert written in log
     assert [token for token in opened.made if token[8:30] in log] == []
     assert "unforeseen" not in log
 

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from beamcat.config import S3StorageSettings
+from tests.alone import alone
 
 FOLDER = Path(__file__).parent / "s3"
 PYTHON = FOLDER / ".venv" / "bin" / "python"
@@ -29,23 +30,14 @@ def install() -> None:
     """The packages of the lock file, unless they are there."""
     stamp = FOLDER / ".venv" / "installed"
     lock = FOLDER / "requirements.lock"
-    if stamp.exists() and stamp.read_bytes() == lock.read_bytes():
-        return
     uv = [sys.executable, "-m", "uv", "--quiet"]
-    subprocess.run([*uv, "venv", "--clear", "--python", sys.executable, ".venv"], cwd=FOLDER, check=True)
-    install = [
-        *uv,
-        "pip",
-        "install",
-        "--python",
-        str(PYTHON),
-        "--compile-bytecode",
-        "--require-hashes",
-        "-r",
-        str(lock),
-    ]
-    subprocess.run(install, cwd=FOLDER, check=True)
-    stamp.write_bytes(lock.read_bytes())
+    packages = ["--compile-bytecode", "--require-hashes", "-r", str(lock)]
+    with alone(FOLDER):
+        if stamp.exists() and stamp.read_bytes() == lock.read_bytes():
+            return
+        subprocess.run([*uv, "venv", "--clear", "--python", sys.executable, ".venv"], cwd=FOLDER, check=True)
+        subprocess.run([*uv, "pip", "install", "--python", str(PYTHON), *packages], cwd=FOLDER, check=True)
+        stamp.write_bytes(lock.read_bytes())
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def run(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*command, "--asyncio-mode=strict", "test_storage.py"],
         cwd=folder,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "CI": "true"},  # where pytest tells all differences
         capture_output=True,
         text=True,
         check=False,

@@ -198,7 +198,7 @@ def test_settings_come_from_a_file_and_from_variables(tmp_path: Path, monkeypatc
         ({"main": {"kind": "s3", "bucket": "data", "prefix": "../other"}}, "relative path"),
         ({"main": {"kind": "shelf", "folder": "/data"}}, "main.plugin.folder"),
         ({"archive": {"path": "/tapes"}}, "archive.plugin.kind"),
-        ({"archive": {"kind": "posix"}}, "archive.posix.path"),
+        ({"archive": {"kind": "commands"}}, "archive.commands.put"),
         ({"previous_keys": ["a"]}, "previous_keys go with a key"),
         ({"unit": "investigation"}, "unit"),
     ],
