@@ -1,0 +1,74 @@
+"""One tree of settings: the defaults here, overridden by a TOML file, overridden by `BEAMCAT_*` variables.
+
+`BEAMCAT_DATABASE__URL` sets `database.url`. The tree is frozen, read once, and handed down in parts. Every key is
+described by its docstring; `docs/administrators/settings.md` is made from them.
+"""
+
+from __future__ import annotations
+
+from beamcat.config.catalogue import CatalogueSettings, DatabaseSettings
+from beamcat.config.data_service import (
+    DownloadMailSettings,
+    DownloadQueueSettings,
+    DownloadSettings,
+    IdsSettings,
+    TransportSettings,
+)
+from beamcat.config.section import Section, masked
+from beamcat.config.server import CallSettings, EventSettings, LoggingSettings, NotificationSettings, ServerSettings
+from beamcat.config.signing_in import (
+    AnyAuthenticatorSettings,
+    AuthenticatorSettings,
+    CommonAuthenticatorSettings,
+    IcatAuthenticatorSettings,
+    LdapAuthenticatorSettings,
+    LoginProtectionSettings,
+    OidcAuthenticatorSettings,
+    TokenSettings,
+)
+from beamcat.config.storage import (
+    AnyArchiveStorageSettings,
+    AnyMainStorageSettings,
+    CommandArchiveSettings,
+    PluginStorageSettings,
+    PosixArchiveSettings,
+    PosixStorageSettings,
+    S3StorageSettings,
+    StoreSettings,
+)
+from beamcat.config.tree import Settings, load_settings
+
+__all__ = [
+    "AnyArchiveStorageSettings",
+    "AnyAuthenticatorSettings",
+    "AnyMainStorageSettings",
+    "AuthenticatorSettings",
+    "CallSettings",
+    "CatalogueSettings",
+    "CommandArchiveSettings",
+    "CommonAuthenticatorSettings",
+    "DatabaseSettings",
+    "DownloadMailSettings",
+    "DownloadQueueSettings",
+    "DownloadSettings",
+    "EventSettings",
+    "IcatAuthenticatorSettings",
+    "IdsSettings",
+    "LdapAuthenticatorSettings",
+    "LoggingSettings",
+    "LoginProtectionSettings",
+    "NotificationSettings",
+    "OidcAuthenticatorSettings",
+    "PluginStorageSettings",
+    "PosixArchiveSettings",
+    "PosixStorageSettings",
+    "S3StorageSettings",
+    "Section",
+    "ServerSettings",
+    "Settings",
+    "StoreSettings",
+    "TokenSettings",
+    "TransportSettings",
+    "load_settings",
+    "masked",
+]
