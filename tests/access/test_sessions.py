@@ -30,7 +30,7 @@ SETTINGS = Settings(
     catalogue=CatalogueSettings(session_lifetime_minutes=120),
     login_protection=LoginProtectionSettings(max_failures_per_user=3),
 )
-UNKNOWN = str(uuid.uuid4())
+UNKNOWN = "27df74b2-3897-4f4e-95b0-2a55aeadb77b"
 
 
 def worker(database: Database, clock: Clock) -> Sessions:

@@ -9,9 +9,10 @@ import pytest
 
 from beamcat.config import DatabaseSettings
 from beamcat.database import tables
+from beamcat.database.beside import INFRASTRUCTURE
 from beamcat.database.naming import column_name, table_name
 from beamcat.database.schema import initialise
-from beamcat.database.tables import INFRASTRUCTURE, schema_statements, unique_columns
+from beamcat.database.tables import schema_statements, unique_columns
 from beamcat.model import BASE_ATTRIBUTES, ENTITIES
 from tests.conftest import TestServer
 

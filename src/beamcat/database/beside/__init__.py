@@ -1,0 +1,7 @@
+"""Tables beside the model, as statements in the order in which they can be run: one module per subject."""
+
+from __future__ import annotations
+
+from beamcat.database.beside import access, data, downloads, events
+
+INFRASTRUCTURE = (*access.STATEMENTS, *events.STATEMENTS, *data.STATEMENTS, *downloads.STATEMENTS)
