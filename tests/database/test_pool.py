@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -227,3 +228,49 @@ async def test_a_connection_lost_while_it_commits_says_that_the_outcome_is_unkno
     with pytest.raises(Unavailable, match="look whether it is there"):
         async with database.transaction() as conn:
             await add(conn, "facility", name="perhaps")
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1", "SELECT 1 / 0"])
+async def test_a_cancellation_that_went_unheard_on_the_way_ends_the_task(database: Database, statement: str) -> None:
+    waiting = asyncio.Event()
+
+    async def works_on() -> None:
+        async with database.connection() as conn:
+            waiting.set()
+            with contextlib.suppress(asyncio.CancelledError):  # as `asyncio.wait_for` of Python 3.11 may
+                await asyncio.Event().wait()
+            await conn.execute(statement.encode())
+
+    task = asyncio.create_task(works_on())
+    await waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_who_is_cancelled_may_still_tidy_up(database: Database) -> None:
+    waiting, tidied = asyncio.Event(), []
+
+    async def tidies() -> None:
+        try:
+            waiting.set()
+            await asyncio.Event().wait()
+        finally:
+            for number in range(3):
+                async with database.transaction() as conn:
+                    await conn.execute("SELECT 1")
+                tidied.append(number)
+
+    task = asyncio.create_task(tidies())
+    await waiting.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    assert tidied == [0, 1, 2]
+    assert task.cancelled()
+
+
+async def test_a_time_limit_around_questions_is_told_as_one(database: Database) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05), database.connection():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()

@@ -98,7 +98,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection on which every statement is a transaction of its own."""
-        with translated():
+        with heeding_cancellation(), translated():
             conn = await self._living_connection()
             try:
                 yield conn
@@ -108,7 +108,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def own_connection(self) -> AsyncIterator[Connection]:
         """A connection beside the pool, for who keeps one for long, such as for a lock that lives as long as it."""
-        with translated():
+        with heeding_cancellation(), translated():
             conn: Connection = await AsyncConnection.connect(self._url, **self._session)
             try:
                 await _configure(conn)
@@ -179,6 +179,25 @@ class Database:
         """The pool has given up on a connection: have it try to grow again, somebody may be waiting."""
         if not pool.closed:
             await pool.check()
+
+
+@contextlib.contextmanager
+def heeding_cancellation() -> Iterator[None]:
+    """Ends cancelled if this task has been cancelled meanwhile and nobody has listened.
+
+    `asyncio.wait_for` of Python 3.11 loses a cancellation that comes together with what it waits for, and the pool
+    waits with it; a statement that fails while it is cancelled raises its own error in place of the cancellation.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        yield
+    except Exception as error:
+        if task and task is asyncio.current_task() and task.cancelling() > before:
+            raise asyncio.CancelledError from error
+        raise
+    if task and task is asyncio.current_task() and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 @contextlib.contextmanager
