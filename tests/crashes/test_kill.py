@@ -69,7 +69,10 @@ QUIET_LOSSES = {
     "DELETE FROM event WHERE entity = 'Dataset' AND operation = 'C' AND ids @> {dataset}::bigint": [
         "Dataset {dataset} is there without an event"
     ],
-    "UPDATE event SET operation = 'U' WHERE entity = 'Dataset' AND operation = 'D'": ["is not there, say the events"],
+    "INSERT INTO event (at, user_name, request_id, entity, operation, origin, ids) SELECT now(), '', '', 'Dataset',"
+    " 'C', 'call', int8multirange(int8range(last_value + 1000, last_value + 1001)) FROM dataset_id_seq": [
+        "is not there, say the events"
+    ],
     "INSERT INTO event (at, user_name, request_id, entity, operation, origin, ids) SELECT at, user_name, request_id,"
     " entity, operation, origin, ids FROM event WHERE entity = 'Datafile' AND operation = 'C' LIMIT 1": [
         "is not there, say the events"
