@@ -5,7 +5,7 @@
 
 PORT ?= 8080
 BEAMCAT_HOME ?= .beamcat
-WORKERS ?= 2
+WORKERS ?= 3
 export PORT BEAMCAT_HOME
 
 BIN := .venv/bin
@@ -21,12 +21,12 @@ help: ## This list
 demo: .venv/.runtime ## A complete facility with example data, on PORT (8080), kept in BEAMCAT_HOME (.beamcat/)
 	@exec $(BIN)/beamcat demo
 
-test: .venv/.development ## Everything that can go wrong: style, types, tests (ARGS="-k rules" goes to pytest; WORKERS=2 at a time)
+test: .venv/.development ## Everything that can go wrong: style, types, tests (ARGS="-k rules" goes to pytest; WORKERS=3 at a time)
 	@scripts/debian-packages
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: .venv/.development ## What it costs, next to what one would use instead (ONLY=name runs one)
 	@exec $(BIN)/python -m bench $(ONLY)

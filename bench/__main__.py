@@ -6,15 +6,20 @@ import os
 import sys
 
 from bench.backup import backup
+from bench.call_log import call_log
 from bench.creation import creation
+from bench.crowds import crowds
 from bench.digests import digests
 from bench.downloads import downloads
 from bench.dump import dump
 from bench.includes import includes
 from bench.large_dump import large_dump
 from bench.load import anonymous_logins, throughput
+from bench.preparing import preparing
 from bench.questions import questions
+from bench.search import search
 from bench.soap import soap
+from bench.uploads import uploads
 
 BENCHMARKS = {
     "questions": questions,
@@ -23,11 +28,16 @@ BENCHMARKS = {
     "dump": dump,
     "large_dump": large_dump,
     "backup": backup,
+    "search": search,
     "soap": soap,
     "digests": digests,
     "downloads": downloads,
+    "uploads": uploads,
+    "preparing": preparing,
+    "crowds": crowds,
     "logins": anonymous_logins,
     "throughput": throughput,
+    "call_log": call_log,
 }
 
 

@@ -78,6 +78,12 @@ class TestServer:
             conn.execute(statement)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that nobody waits for one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def home_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What a test does not give a home of its own leaves nothing in the checkout."""

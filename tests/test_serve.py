@@ -20,6 +20,8 @@ import pytest
 from beamcat.serve.listening import CannotServe, listen, url_of
 from tests.running import Beamcat, eventually, is_gone
 
+pytestmark = pytest.mark.slow
+
 SECRET = "a-secret-nobody-may-see"
 SETTINGS = f"""
 [authenticator.simple]
@@ -54,6 +56,13 @@ def test_it_serves_icat_with_as_many_workers_as_asked_for(beamcat: Beamcat) -> N
     session = beamcat.login("root", SECRET)
     form = {"sessionId": session, "entities": '{"Facility":{"name":"F"}}'}
     assert len(beamcat.http.post("/icat/entityManager", data=form).json()) == 1
+
+
+def test_workers_may_open_as_many_files_as_the_system_allows(beamcat: Beamcat) -> None:
+    for worker in beamcat.workers():
+        limits = Path(f"/proc/{worker}/limits").read_text().splitlines()
+        (soft, hard) = next(line.split()[3:5] for line in limits if line.startswith("Max open files"))
+        assert soft == hard
 
 
 def test_a_query_of_64_kib_fits_into_the_url(beamcat: Beamcat) -> None:

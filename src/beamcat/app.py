@@ -38,7 +38,9 @@ from beamcat.doors.downloads.door import TopCat
 from beamcat.doors.icat_rest.door import IcatRest
 from beamcat.doors.icat_soap.door import IcatSoap
 from beamcat.doors.ids.door import Ids
+from beamcat.doors.robots import Robots
 from beamcat.doors.status import Status
+from beamcat.doors.uploads.door import UploadsDoor
 from beamcat.errors import BeamcatError, Unavailable
 from beamcat.events.audit import prune as prune_events
 from beamcat.events.call_recorder import CallRecorder
@@ -51,6 +53,7 @@ from beamcat.observability.metrics import Metrics
 from beamcat.observability.middleware import Observed
 from beamcat.observability.slow_queries import Watch
 from beamcat.observability.tracing import Tracing, open_tracing
+from beamcat.protection.protection import Protection
 from beamcat.store.deliveries.deliveries import Deliveries
 from beamcat.store.opening import open_store
 from beamcat.store.requests.keeping import keep_advancing, keep_posting
@@ -138,6 +141,7 @@ def create_app(settings: Settings) -> Starlette:
             Below("/icat", IcatRest(lambda: opened.core)),
             Below("/ICATService/ICAT", IcatSoap(lambda: opened.core)),
             Below("/ids", Ids(lambda: opened.core)),
+            Below("/uploads", UploadsDoor(lambda: opened.core)),
             Below("/data", Data(lambda: opened.core)),
             Below("/topcat", TopCat(lambda: opened.core)),
             *(
@@ -145,6 +149,7 @@ def create_app(settings: Settings) -> Starlette:
                 for mnemonic, chosen in settings.authenticator.items()
                 if chosen.expose
             ),
+            Route("/robots.txt", Robots(settings.protection).page),
             Route("/healthz", status.alive),
             Route("/readyz", status.ready),
             Route("/metrics", status.metrics),
@@ -187,9 +192,13 @@ async def _opened(settings: Settings, opened: Opened, metrics: Metrics) -> Async
         if opened.core is not None:
             await opened.core.sessions.close()
             await opened.core.deliveries.close()
-            opened.core.data.close()
+            await opened.core.protection.close()
+            await opened.core.data.close()
+            opened.core.uploads.close()
             if opened.core.two_levels is not None:
                 opened.core.two_levels.close()
+            if opened.core.requests.targets is not None:
+                opened.core.requests.targets.close()
         if opened.database is not None:
             await opened.database.close()
         if opened.tracing is not None:
@@ -208,6 +217,7 @@ async def _open_database(
             try:
                 await database.open()
                 core = _core(settings, database, watch, metrics)
+                await core.protection.start()
             except Exception as error:
                 if isinstance(error, BeamcatError):
                     opened.problem = error.message
@@ -230,8 +240,14 @@ async def _open_database(
                 opened.tasks.append(asyncio.create_task(keep_notifying(database, settings)))
                 opened.tasks.append(asyncio.create_task(keep_advancing(database, core.requests)))
                 opened.tasks.append(asyncio.create_task(keep_posting(database, core.requests)))
+                if core.requests.targets is not None:
+                    opened.tasks.append(asyncio.create_task(core.requests.targets.keeper.keep()))
+                opened.tasks.append(asyncio.create_task(core.uploads.keep()))
                 opened.tasks.append(asyncio.create_task(_measure(database, metrics)))
-                if core.two_levels is not None:
+                opened.tasks.append(asyncio.create_task(core.removal.keep_finishing()))
+                if core.two_levels is None:
+                    opened.tasks.append(asyncio.create_task(core.data.locks.keep()))
+                else:
                     opened.tasks.append(asyncio.create_task(core.two_levels.run()))
     finally:
         tried.set()
@@ -254,11 +270,14 @@ def _core(settings: Settings, database: Database, watch: Watch, metrics: Metrics
         data=store.data,
         uploads=store.uploads,
         removal=store.removal,
-        requests=download_requests(settings, database, rulebooks, store.data),
+        requests=download_requests(
+            settings, database, rulebooks, store.data, sources=store.sources, places=store.places
+        ),
         digests=store.digests,
         permalinks=store.permalinks,
         metalinks=store.metalinks,
         two_levels=store.two_levels,
+        protection=Protection(settings, database, metrics),
         deliveries=Deliveries(database, metrics, keep_days=settings.ids.deliveries_keep_days),
     )
 

@@ -24,6 +24,8 @@ class ErrorKind(Enum):
     """The request itself is larger or more deeply nested than the settings allow."""
     TOO_MANY_ATTEMPTS = auto()
     """Too many failed logins; come back later."""
+    TOO_MANY_REQUESTS = auto()
+    """More requests, answers or bytes than one client may have; come back later."""
     NOT_IMPLEMENTED = auto()
     """A known protocol feature that this server does not offer."""
     UNAVAILABLE = auto()
@@ -96,6 +98,16 @@ class TooManyAttempts(BeamcatError):
     """Too many failed logins for this user or from this address; `retry_after_s` says when to come back."""
 
     kind = ErrorKind.TOO_MANY_ATTEMPTS
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class TooManyRequests(BeamcatError):
+    """More requests, answers or bytes than one client may have; `retry_after_s` says when to come back."""
+
+    kind = ErrorKind.TOO_MANY_REQUESTS
 
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)

@@ -22,7 +22,7 @@ INSTRUMENTS = ("ML05", "N05")
 
 def kinds_of_objects(scale: float, instruments: tuple[str, ...] | None = None) -> set[str]:
     demo = build_demo(scale, instruments)
-    stored = {d.file_location(file): Stored(1, "0") for d in demo.datasets if d.on_disk for file in d.files}
+    stored = {d.file_location(file): Stored(1, "0") for d in demo.datasets if d.has_files for file in d.files}
     return {entity.name for entity, _ in every(records_of(demo, stored))}
 
 

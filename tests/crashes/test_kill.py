@@ -14,6 +14,8 @@ from tests.crashes.ledger import Dataset, Ledger
 from tests.crashes.soak import Plan, Soak
 from tests.crashes.verify import broken_sums, compared, settle, violations, without_event
 
+pytestmark = pytest.mark.slow
+
 OBJECTS = 3_000
 TIME_LIMIT_S = 200
 

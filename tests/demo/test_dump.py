@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -13,10 +11,10 @@ from beamcat.config import DatabaseSettings
 from beamcat.database.pool import Database
 from beamcat.demo.load import load_demo
 from beamcat.demo.settings import demo_settings
-from beamcat.serve.supervisor import serve
 from tests.catalogue.dump.conftest import DumpSite, table
 from tests.catalogue.dump.test_round_trip import without_labels
 from tests.conftest import TestServer
+from tests.demo.serving import serving
 from tests.properties.world import clear
 
 SCALE = 0.02
@@ -26,17 +24,8 @@ async def test_the_example_facility_is_read_again_as_it_was_written(
     server: TestServer, database_url: str, database: Database, tmp_path: Path
 ) -> None:
     kept = DatabaseSettings(url=SecretStr(database_url))
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    async def when_ready(url: str) -> None:
-        ready.set_result(url)
-
-    serving = asyncio.create_task(serve(demo_settings(tmp_path, server={"port": 0}, database=kept), when_ready))
-    await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
-    loaded = await load_demo(ready.result(), tmp_path, scale=SCALE)
-    serving.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
+    async with serving(demo_settings(tmp_path, server={"port": 0}, database=kept)) as url:
+        loaded = await load_demo(url, tmp_path, scale=SCALE)
     site = DumpSite(database)
     first = await site.dump()
     assert len(table(first, "Datafile")) > 100

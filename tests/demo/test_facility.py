@@ -38,7 +38,7 @@ def demo() -> Demo:
 
 @pytest.fixture(scope="module")
 def stored(demo: Demo) -> dict[str, Stored]:
-    return {d.file_location(f): Stored(1, "0") for d in demo.datasets if d.on_disk for f in d.files}
+    return {d.file_location(f): Stored(1, "0") for d in demo.datasets if d.has_files for f in d.files}
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def files_of(home: Path, datasets: tuple[DemoDataset, ...], content: Content) ->
     return [
         home / DATA_FOLDER / dataset.file_location(file)
         for dataset in datasets
-        if dataset.on_disk
+        if dataset.has_files
         for file in dataset.files
         if file.content is content
     ]

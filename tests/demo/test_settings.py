@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from beamcat.config import CommandArchiveSettings, PosixStorageSettings
 from beamcat.demo.settings import PASSWORD, ROOT, demo_accounts, demo_settings
 
 
@@ -21,6 +22,13 @@ def test_the_administrator_signs_in_with_the_settings_and_the_others_with_accoun
 def test_it_listens_to_this_machine_only_unless_told(tmp_path: Path) -> None:
     assert demo_settings(tmp_path).server.host == "127.0.0.1"
     assert demo_settings(tmp_path, server={"host": "0.0.0.0", "port": 9000}).server.port == 9000
+
+
+def test_the_data_lie_in_two_levels_of_storage_below_the_home(tmp_path: Path) -> None:
+    store = demo_settings(tmp_path).store
+    assert store.main == PosixStorageSettings()
+    assert isinstance(store.archive, CommandArchiveSettings)
+    assert str(tmp_path / "tape") in store.archive.put
 
 
 def test_variables_count_but_never_replace_who_may_sign_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
-"""Downloads a dataset through a proxy that cuts connections at random bytes, and compares the digests.
+"""Downloads a dataset through a proxy that cuts connections at random bytes, compares the digests, and asks the server
+whether it knows that everything has arrived.
 
 `python -m tests.downloads.cuts --cuts 1000` is the full form; 1 is its exit status if anything is not right.
 """
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from beamcat.client.fetching import Progress, Terms
 from beamcat.client.get import Watched, get, source_of
@@ -19,6 +21,7 @@ from beamcat.database.embedded import EmbeddedPostgres
 from beamcat.database.schema import initialise
 from tests.downloads.facility import DATASET, Facility, open_facility
 from tests.downloads.proxy import Proxy
+from tests.running import eventually
 
 TRIES = 1000
 """A download may give up when too many connections in a row break at once; whoever runs it starts it again."""
@@ -39,6 +42,16 @@ async def download_cut(facility: Facility, folder: Path, cuts: int, *, longest: 
     raise AssertionError(f"{proxy.to_cut} connections were never cut")
 
 
+def reported(facility: Facility) -> list[dict[str, Any]]:
+    """The deliveries that the server knows of, once all of them are complete."""
+
+    def listed(**state: str) -> list[dict[str, Any]]:
+        asked = {"sessionId": facility.session, **state}
+        return list(facility.beamcat.http.get("/ids/getDeliveries", params=asked).json())
+
+    return [] if listed(state="incomplete") else listed()
+
+
 async def _main(cuts: int, seed: int) -> None:
     with tempfile.TemporaryDirectory(prefix="beamcat-cuts-") as temporary:
         folder = Path(temporary)
@@ -50,6 +63,10 @@ async def _main(cuts: int, seed: int) -> None:
                 proxy = await download_cut(facility, folder / "got", cuts, longest=2 << 20, seed=seed)
                 seconds = time.monotonic() - began
                 print(f"{proxy.cut} cuts, {proxy.passed / 1e6:.0f} MB in {seconds:.0f} s: every file is right")
+                deliveries = eventually(lambda: reported(facility))
+                print(
+                    f"{len(deliveries)} deliveries, {sum(each['restarts'] for each in deliveries)} restarts: all 100 %"
+                )
             finally:
                 facility.beamcat.stop()
 

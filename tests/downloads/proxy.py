@@ -14,11 +14,19 @@ class Proxy:
     """Passes bytes on. What it does to those that come from the server can be changed while it runs.
 
     `cuts` connections are broken after up to `longest` bytes each; `rate` is bytes per second of one connection;
-    `damage` is how many bytes, counted from now on, pass before one is changed.
+    `damage` is how many bytes, counted from now on, pass before one is changed. With `requests`, the bytes that are
+    counted, slowed, cut and damaged are those that come from the client.
     """
 
     def __init__(
-        self, upstream: str, *, cuts: int = 0, longest: int = 0, rate: int | None = None, seed: int = 1
+        self,
+        upstream: str,
+        *,
+        cuts: int = 0,
+        longest: int = 0,
+        rate: int | None = None,
+        seed: int = 1,
+        requests: bool = False,
     ) -> None:
         parts = urlsplit(upstream)
         assert parts.hostname
@@ -26,6 +34,7 @@ class Proxy:
         self._upstream = (parts.hostname, parts.port)
         self._chance = random.Random(seed)
         self._longest = longest
+        self._requests = requests
         self.to_cut = cuts
         self.rate = rate
         self.damage: int | None = None
@@ -60,7 +69,12 @@ class Proxy:
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(*self._upstream)
-        requests = asyncio.create_task(_pass(reader, back))
+        upstream = back
+        if self._requests:
+            reader, writer, there, back = there, back, reader, writer
+        other_way = asyncio.create_task(_pass(reader, back))
+        if self._requests:
+            other_way.add_done_callback(lambda _ended: back.transport.abort())  # the client learns that nobody answers
         left = self._chance.randrange(self._longest) if self._longest else None
         try:
             while data := await there.read(1 << 16):
@@ -83,8 +97,8 @@ class Proxy:
                 if self.rate:
                     await asyncio.sleep(len(data) / self.rate)
         finally:
-            requests.cancel()
-            back.transport.abort()
+            other_way.cancel()
+            upstream.transport.abort()
 
     def _damaged(self, data: bytes) -> bytes:
         if self.damage is None:

@@ -75,6 +75,48 @@ async def test_aria2_goes_on_with_an_archive_after_it_was_killed(facility: Facil
     assert unpacked(tmp_path / "all.zip") == facility.digests
 
 
+def prepared(facility: Facility) -> str:
+    form = {"sessionId": facility.session, "datasetIds": str(facility.dataset), "zip": "true"}
+    return facility.beamcat.http.post("/ids/prepareData", data=form).text
+
+
+def is_delivered(facility: Facility, identifier: str) -> bool:
+    """Whether the server knows that every byte of a prepared download has arrived."""
+    status = facility.beamcat.http.get("/ids/getDeliveryStatus", params={"preparedId": identifier}).json()
+    return bool(status["complete"])
+
+
+async def test_what_is_prepared_is_the_same_after_a_restart(facility: Facility) -> None:
+    url = f"/ids/getData?preparedId={prepared(facility)}"
+    before = facility.beamcat.http.head(url).headers
+    facility.restart()
+    after = facility.beamcat.http.head(url).headers
+    assert (after["etag"], after["content-length"]) == (before["etag"], before["content-length"])
+
+
+async def test_what_several_connections_of_aria2_fetch_is_known_to_have_arrived(
+    facility: Facility, tmp_path: Path
+) -> None:
+    identifier = prepared(facility)
+    url = f"{facility.beamcat.url}/ids/getData?preparedId={identifier}"
+    finished(aria2c(tmp_path, "-x8", "-s8", "-k1M", "--out=all.zip", url))
+    assert unpacked(tmp_path / "all.zip") == facility.digests
+    eventually(lambda: is_delivered(facility, identifier))
+
+
+async def test_what_curl_fetches_in_two_goes_is_known_to_have_arrived(facility: Facility, tmp_path: Path) -> None:
+    identifier, file = prepared(facility), tmp_path / "all.zip"
+    wanted = ["curl", "-sS", "--fail", "-o", str(file), f"{facility.beamcat.url}/ids/getData?preparedId={identifier}"]
+    process = subprocess.Popen([*wanted, "--limit-rate", "20M"])
+    eventually(lambda: file.exists() and file.stat().st_size > facility.size // 2)
+    process.kill()
+    process.wait()
+    assert not is_delivered(facility, identifier)
+    subprocess.run([*wanted, "-C", "-"], check=True, timeout=PATIENCE_S)
+    assert unpacked(file) == facility.digests
+    eventually(lambda: is_delivered(facility, identifier))
+
+
 async def test_curl_goes_on_with_an_archive_after_it_was_killed(facility: Facility, tmp_path: Path) -> None:
     with in_a_thread(Proxy(facility.beamcat.url, rate=20_000_000)) as proxy:
         file = tmp_path / "all.zip"

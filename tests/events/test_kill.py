@@ -18,6 +18,8 @@ from tests.crashes.verify import without_event
 from tests.events.recorder import NAME
 from tests.running import eventually
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["worker", "postmaster", "worker", "postmaster"]
 OBJECTS = 800
 TIME_LIMIT_S = 120

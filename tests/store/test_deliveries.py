@@ -74,6 +74,32 @@ def test_who_goes_on_elsewhere_tells_nothing(resumes: list[tuple[int, float]], a
     assert found.arrived.total == arrived
 
 
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("doubt", "resumes", "is_complete"),
+    [
+        (Doubt(0, 4 * MIB + 9000, 10.0, 0, 9.0), [(4 * MIB, 9.5)], True),  # a little more than it wanted was on its way
+        (Doubt(0, 4 * MIB - 90_000, 10.0, 0, 9.0), [(4 * MIB, 9.5)], True),  # a little less is known to have come
+        (Doubt(0, 4 * MIB + 9000, 10.0, 0, 9.0), [(4 * MIB, 11.0)], True),  # it came back, and went on behind them
+        (Doubt(0, 7 * MIB, 10.0, 0, 9.0), [(4 * MIB, 9.5)], False),  # it was far beyond that place
+        (Doubt(0, MIB, 10.0, 0, 9.0), [(4 * MIB, 9.5)], False),  # it had not come there
+        (Doubt(0, 4 * MIB + 9000, 10.0, 0, 9.0), [], False),  # nobody had begun there
+        (Doubt(0, 120, 10.0, 0, 9.0), [(150, 9.5)], False),  # too little for one that uses several connections
+    ],
+)
+def test_a_client_of_several_connections_breaks_off_where_another_one_had_begun(
+    doubt: Doubt, resumes: list[tuple[int, float]], is_complete: bool
+) -> None:
+    size = 8 * MIB
+    found = Standing(size, Intervals(), [], [], [])
+    found.add(note(doubts=[doubt], resumes=resumes))
+    assert not found.is_complete
+    found.add(note((min(4 * MIB, 150 if doubt.stop == 120 else 4 * MIB), size)))
+    assert found.is_complete == is_complete
+
+
 def test_what_is_remembered_of_clients_is_limited() -> None:
     found = standing()
     for number in range(100):

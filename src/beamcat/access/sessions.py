@@ -7,10 +7,10 @@ it is never logged, and the messages here that carry one must not be either.
 A token (`tokens.py`) is taken wherever a session id is. It is not a login: refreshing it and logging out of it succeed
 and change nothing, so that a script that ends as it should can come back. No message repeats a token.
 
-Anonymous logins share sessions: whoever signs in is given the same one as everybody before, whatever the worker, as
+Anonymous logins share sessions: whoever signs in comes into the same one as everybody before, whatever the worker, as
 long as not more than a `SHARED_PART` of its life time is gone. So ten thousand anonymous visitors a minute cost one row
-every few minutes. Logging out of a shared session answers as success and changes nothing, because others are still in
-it. Refreshing it writes at most once in that time.
+every few minutes. Each has an id of its own all the same (`visitors.py`). Logging out of a shared session answers as
+success and changes nothing, because others are still in it. Refreshing it writes at most once in that time.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from beamcat.access import tokens
@@ -29,8 +30,9 @@ from beamcat.access.caller import EVERY_SCOPE, Scope
 from beamcat.access.login_protection import LoginProtection
 from beamcat.access.short_memory import ShortMemory
 from beamcat.access.turnstile import Turnstile
+from beamcat.access.visitors import around, is_visitor_of, visitor_of
 from beamcat.config import CatalogueSettings
-from beamcat.database.pool import Database
+from beamcat.database.pool import Connection, Database
 from beamcat.errors import SessionError
 from beamcat.observability.requests import about, name_user
 
@@ -59,6 +61,10 @@ _SHARED_LOCK = 0x6265616D_73657373
 
 _INSERT = "INSERT INTO session (id, user_name, expires, mechanism, created) VALUES (%s, %s, %s, %s, %s)"
 _FIND = "SELECT user_name, expires, mechanism FROM session WHERE id = %s"
+_FIND_SHARED = """
+SELECT id::text, user_name, expires, mechanism FROM session
+ WHERE id BETWEEN %s AND %s AND mechanism = ANY(%s::text[])
+"""
 _YOUNGEST_SHARED = """
 SELECT id::text FROM session
  WHERE user_name = %s AND mechanism = %s AND expires > %s
@@ -132,7 +138,7 @@ class Sessions:
         return self._sign_ins
 
     async def login(self, plugin: str | None, credentials: Mapping[str, str], address: str) -> str:
-        """The id of a new session (of the shared one, for an anonymous login).
+        """The id of a new session (for an anonymous login, a new id of the shared one).
 
         `address` is the IP address of the client. Raises `SessionError` for an unknown plugin or rejected
         credentials, and `TooManyAttempts` before they are even looked at when there were too many wrong ones.
@@ -142,8 +148,21 @@ class Sessions:
         name_user(user_name)
         assert plugin is not None
         if self._sign_ins[plugin].authenticator.shares_session:
-            return await self._shared_session(plugin, user_name)
+            return visitor_of(await self._shared_session(plugin, user_name))
         return await self._new_session(plugin, user_name)
+
+    async def anonymous(self, address: str) -> str | None:
+        """A session for somebody who has not signed in, for a door that has no use for telling visitors apart.
+
+        None where there is no anonymous login, or not from this address. It is not to be told to anybody.
+        """
+        for plugin in self._shared_plugins:
+            try:
+                user_name = await self.verify(plugin, {}, address)
+            except SessionError:
+                continue
+            return await self._shared_session(plugin, user_name)
+        return None
 
     async def verify(self, plugin: str | None, credentials: Mapping[str, str], address: str) -> str:
         """The user of the credentials, without a session: wrong ones are counted and errors are as for `login`."""
@@ -193,6 +212,11 @@ class Sessions:
         async with self._database.connection() as conn:
             cursor = await conn.execute(_REFRESH, (full, identifier, self._shared_plugins, recent))
             known = await cursor.fetchone() or await (await conn.execute(_FIND, (identifier,))).fetchone()
+            shared = None if known is not None else await self._visited(conn, identifier)
+            if shared is not None:
+                known = shared[1:]
+                await conn.execute(_REFRESH, (full, shared[0], self._shared_plugins, recent))
+                self._memory.forget(shared[0])
         self._memory.forget(identifier)
         if known is None:
             raise _unknown(identifier)
@@ -211,6 +235,8 @@ class Sessions:
         async with self._database.connection() as conn:
             cursor = await conn.execute(_LOGOUT, (identifier, self._shared_plugins))
             known = await cursor.fetchone() or await (await conn.execute(_FIND, (identifier,))).fetchone()
+            if known is None and (shared := await self._visited(conn, identifier)):
+                known = shared[1:]
         self._memory.forget(identifier)
         if known is None:
             raise _unknown(identifier)
@@ -310,7 +336,14 @@ class Sessions:
             return None if token is None else Session(token.user_name, token.expires or NEVER, NO_LOGIN, token.scopes)
         async with self._database.connection() as conn:
             row = await (await conn.execute(_FIND, (key,))).fetchone()
+            if row is None and (shared := await self._visited(conn, key)):
+                row = shared[1:]
         return None if row is None else Session(*row)
+
+    async def _visited(self, conn: Connection, identifier: str) -> tuple[Any, ...] | None:
+        """The shared session that an id of a visitor stands for: the stored id, and what `_FIND` tells of it."""
+        rows = await (await conn.execute(_FIND_SHARED, (*around(identifier), self._shared_plugins))).fetchall()
+        return next((row for row in rows if is_visitor_of(identifier, row[0])), None)
 
 
 def _checked(session_id: str | None) -> str:

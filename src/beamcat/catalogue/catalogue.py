@@ -36,6 +36,7 @@ MOST_ATTEMPTS = 5
 
 T = TypeVar("T")
 Work = Callable[[Writing], Awaitable[T]]
+Also = Callable[[Connection, int], Awaitable[None]]
 
 
 class _Undone(Exception):
@@ -75,14 +76,19 @@ class Catalogue:
         subject.object_id = identifier
         return identifier
 
-    async def create_datafile(self, caller: Caller, draft: Draft) -> int:
-        """Create a datafile whose bytes the data service has stored, its location signed with the facility's key."""
+    async def create_datafile(self, caller: Caller, draft: Draft, also: Also | None = None) -> int:
+        """Create a datafile whose bytes the data service has stored, its location signed with the facility's key.
+
+        What is `also` done, with the id of the datafile, belongs into the same transaction.
+        """
         subject = about("create", entity=draft.entity.name)
 
         async def work(writing: Writing) -> int:
             (identifier,) = await create(writing, [(0, draft)])
             if self._digest_key is not None:
                 await sign_location(writing, identifier, self._digest_key)
+            if also is not None:
+                await also(writing.connection, identifier)
             return identifier
 
         try:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from beamcat import __version__
 from beamcat.cli import (
     backups,
+    blocks,
     calls,
     checks,
     deliveries,
@@ -19,11 +20,14 @@ from beamcat.cli import (
     serving,
     sessions,
     settings,
+    targets,
     tokens,
+    units,
     users,
 )
 from beamcat.cli.common import fail
 from beamcat.cli.get import get
+from beamcat.cli.put import put
 from beamcat.errors import BeamcatError, Unavailable
 
 ICAT_VERSION = "6.2.0"
@@ -45,13 +49,17 @@ app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(checks.check)
 app.command()(get)
+app.command()(put)
 app.add_typer(users.app, name="user")
 app.add_typer(rules.app, name="rule")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(tokens.app, name="token")
+app.add_typer(blocks.app, name="block")
 app.add_typer(events.app, name="events")
 app.add_typer(calls.app, name="calls")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(units.app, name="units")
+app.add_typer(targets.app, name="targets")
 app.add_typer(settings.app, name="settings")
 
 

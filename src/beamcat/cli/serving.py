@@ -15,6 +15,7 @@ from beamcat.access import accounts
 from beamcat.cli.common import Config, Home, given, settings_of, with_database
 from beamcat.database import schema
 from beamcat.database.pool import Database
+from beamcat.demo.digests import compute_digests
 from beamcat.demo.load import load_demo
 from beamcat.demo.settings import demo_accounts, demo_settings
 from beamcat.demo.welcome import welcome
@@ -73,6 +74,7 @@ def demo(
             print(f"Loaded {loaded.objects:,} objects in {loaded.seconds:.0f} s", flush=True)
         print(welcome(url), flush=True)
         print("Ctrl-C stops it; the next start finds everything as it was.", flush=True)
+        await with_database(settings, lambda database: compute_digests(database, settings.home))
 
     asyncio.run(run_server(settings, load_and_announce))
 

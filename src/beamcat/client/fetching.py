@@ -135,7 +135,7 @@ class Attempts:
 
     def answered(self, answer: httpx.Response) -> float:
         """The server cannot give it now: it says when, or has a fault."""
-        wait_s = _retry_after_s(answer.headers.get("retry-after"))
+        wait_s = retry_after_s(answer.headers.get("retry-after"))
         if answer.status_code not in {429, 503} or wait_s is None:
             return self.failed(f"the server answers {answer.status_code}")
         terms, progress = self._connection.terms, self._connection.progress
@@ -360,7 +360,7 @@ def _content_range(header: str, url: str) -> tuple[int, int | None]:
     return int(first), int(size) if size.isdecimal() else None
 
 
-def _retry_after_s(header: str | None) -> float | None:
+def retry_after_s(header: str | None) -> float | None:
     """Seconds, or a date (RFC 9110 section 10.2.3)."""
     if header is None:
         return None

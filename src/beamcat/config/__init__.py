@@ -13,7 +13,11 @@ from beamcat.config.data_service import (
     DownloadSettings,
     IdsSettings,
     TransportSettings,
+    UploadSettings,
 )
+from beamcat.config.protection import ProtectionSettings
+from beamcat.config.search import EmbeddedSearchSettings, OpenSearchSettings, SearchSettings
+from beamcat.config.search_language import SearchLanguageSettings
 from beamcat.config.section import Section, masked
 from beamcat.config.server import CallSettings, EventSettings, LoggingSettings, NotificationSettings, ServerSettings
 from beamcat.config.signing_in import (
@@ -36,22 +40,39 @@ from beamcat.config.storage import (
     S3StorageSettings,
     StoreSettings,
 )
+from beamcat.config.targets import (
+    AnyTargetSettings,
+    CommandTargetSettings,
+    CommonTargetSettings,
+    DirectoryTargetSettings,
+    FtsDestinationSettings,
+    FtsTargetSettings,
+    PluginTargetSettings,
+    S3TargetSettings,
+)
 from beamcat.config.tree import Settings, load_settings
 
 __all__ = [
     "AnyArchiveStorageSettings",
     "AnyAuthenticatorSettings",
     "AnyMainStorageSettings",
+    "AnyTargetSettings",
     "AuthenticatorSettings",
     "CallSettings",
     "CatalogueSettings",
     "CommandArchiveSettings",
+    "CommandTargetSettings",
     "CommonAuthenticatorSettings",
+    "CommonTargetSettings",
     "DatabaseSettings",
+    "DirectoryTargetSettings",
     "DownloadMailSettings",
     "DownloadQueueSettings",
     "DownloadSettings",
+    "EmbeddedSearchSettings",
     "EventSettings",
+    "FtsDestinationSettings",
+    "FtsTargetSettings",
     "IcatAuthenticatorSettings",
     "IdsSettings",
     "LdapAuthenticatorSettings",
@@ -59,16 +80,23 @@ __all__ = [
     "LoginProtectionSettings",
     "NotificationSettings",
     "OidcAuthenticatorSettings",
+    "OpenSearchSettings",
     "PluginStorageSettings",
+    "PluginTargetSettings",
     "PosixArchiveSettings",
     "PosixStorageSettings",
+    "ProtectionSettings",
     "S3StorageSettings",
+    "S3TargetSettings",
+    "SearchLanguageSettings",
+    "SearchSettings",
     "Section",
     "ServerSettings",
     "Settings",
     "StoreSettings",
     "TokenSettings",
     "TransportSettings",
+    "UploadSettings",
     "load_settings",
     "masked",
 ]

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from beamcat.config.section import Section
+from beamcat.config.targets import AnyTargetSettings
 
 
 class IdsSettings(Section):
@@ -21,6 +22,11 @@ class IdsSettings(Section):
     """Whether these are believed at once. Otherwise a checksum counts once the bytes were read and it was right."""
     hash_threads: int = Field(2, ge=1, le=256)
     """Threads of each worker that compute digests of files."""
+    hash_at_once_bytes: int = Field(256 << 20, ge=0)
+    """Files whose checksums a ZIP file needs, and nobody knows, are read before it is sent, up to so many bytes. A ZIP
+    file of more of them is sent at once, in a form that needs no checksums beforehand."""
+    hash_before_ready_bytes: int = Field(100 << 30, ge=0)
+    """The same for prepared downloads: they are ready when these files have been read, in the background."""
     idle_timeout_s: float = Field(600.0, gt=0)
     """Longest time in which no byte of an upload arrives."""
     read_only: bool = False
@@ -55,6 +61,16 @@ class IdsSettings(Section):
     """Units that are brought back from the archive at a time, by all workers together."""
     restores_per_user: int = Field(50, ge=1)
     """Units that are brought back at a time for one user."""
+    restore_bytes_at_once: int | None = Field(None, ge=1)
+    """Bytes that are brought back at a time, by all workers together; none: as many as those units have. A unit that is
+    larger goes alone."""
+    keep_free_bytes: int = Field(0, ge=0)
+    """What restores leave free in the main storage, where it tells how much that is. Those that do not fit wait."""
+    restore_deadline_hours: float = Field(168.0, ge=0)
+    """How long a restore may take, the wait in the queue included, before it has failed; 0: as long as it takes."""
+    not_online_status: int = Field(503, ge=500, le=599)
+    """HTTP status of permanent URLs below `/data` for data that have to be brought back first. `/ids` answers 503
+    always: clients know no other."""
     restore_strict: bool = True
     """Whether a restore fails when the archive's copy of a dataset lacks a file, or has one that nobody knows.
     Otherwise those that are right are brought back."""
@@ -90,11 +106,28 @@ class IdsSettings(Section):
         return not self.read_only if self.enable_write is None else self.enable_write
 
 
+class UploadSettings(Section):
+    """Uploads that may take several requests: `/uploads`, and `beamcat put`."""
+
+    max_bytes: int = Field(1 << 44, ge=1)
+    """Most bytes of one upload."""
+    max_per_user: int = Field(1000, ge=1)
+    """Most unfinished uploads of one user."""
+    keep_hours: float = Field(168.0, gt=0)
+    """How long an unfinished upload waits for its next byte until it is given up."""
+    idle_timeout_s: float = Field(60.0, gt=0)
+    """Longest time in which no byte of a request arrives."""
+    spool: Path | None = None
+    """Directory in which uploads wait until they are complete, on a disk that all servers share, with room for all of
+    them. It is needed with object stores and plugins; without it, Beamcat makes and takes `uploads` in its home. In a
+    `posix` storage they wait in the storage itself."""
+
+
 class TransportSettings(Section):
     """One way in which users get what they have requested, under the name that clients ask for it by.
 
-    Those whose name begins with `http` are fetched from the data service; any other is looked after by a program of the
-    facility, which says when it is done.
+    Those whose name begins with `http` are fetched from the data service. Data of any other are brought to its
+    `target`; without one it is looked after by a program of the facility, which says when it is done.
     """
 
     display_name: str | None = None
@@ -111,6 +144,8 @@ class TransportSettings(Section):
     """Whether an e-mail address has to be given."""
     mail_body: str | None = None
     """Text of the mail when such a download is complete; without it, `downloads.mail.body`."""
+    target: str | None = None
+    """Name of the target of `downloads.target` that Beamcat brings the data to; none: see above."""
 
 
 class DownloadQueueSettings(Section):
@@ -169,10 +204,29 @@ class DownloadMailSettings(Section):
     """Subject of a mail, with the tokens of `body`."""
     body: str = (
         "Dear ${userName},\n\nyour download ${fileName} (${size}) from ${facilityName} is ready:\n\n${downloadUrl}\n\n"
-        "For large downloads this command goes on where it was interrupted:\n\n${resumeCommand}\n"
+        "For large downloads this command goes on where it was interrupted, and so does the second one:\n\n"
+        "${resumeCommand}\n\n${ariaCommand}\n\n"
+        "A list of the files one by one, for programs that download (Metalink):\n\n${metalinkUrl}\n"
     )
     """Text of a mail. Tokens: `${userName}`, `${email}`, `${facilityName}`, `${preparedId}`, `${fileName}`, `${size}`,
-    `${downloadUrl}`, `${resumeCommand}` and `${customValue}`, which the program says that looks after a transport."""
+    `${downloadUrl}`, `${metalinkUrl}`, the commands for curl, aria2 and Beamcat that go on with a download,
+    `${resumeCommand}`, `${ariaCommand}` and `${beamcatCommand}`, and `${customValue}`, which the program says that
+    looks after a transport."""
+    remind: bool = True
+    """Whether one mail is sent when a download that was begun comes to a stop. Each user can refuse these."""
+    remind_after_hours: float = Field(1.0, gt=0)
+    """For how long no byte of it must have arrived."""
+    reminder_subject: str = "Your download ${fileName} has come to a stop"
+    """Subject of that mail, with the tokens of `body`."""
+    reminder_body: str = (
+        "Dear ${userName},\n\n${delivered} of ${size} of your download ${fileName} from ${facilityName} have arrived, "
+        "and then it came to a stop. Nothing is lost. Each of these commands, in the folder of the download, goes on "
+        "where it was interrupted.\n\nResume with curl:\n\n${resumeCommand}\n\nResume with aria2:\n\n${ariaCommand}\n\n"
+        "Resume with Beamcat's own command, if you began with it:\n\n${beamcatCommand}\n\n"
+        "No more of these reminders: ${stopUrl}\n"
+    )
+    """Its text. Besides the tokens of `body` there are `${delivered}`, how much has arrived, and `${stopUrl}`, where
+    the user can refuse such mails."""
 
     @model_validator(mode="after")
     def _a_password_is_protected(self) -> DownloadMailSettings:
@@ -197,6 +251,8 @@ class DownloadSettings(Section):
     """Authenticator for sign-ins that name none; without it, the first one."""
     transport: dict[str, TransportSettings] = Field(default_factory=lambda: {"https": TransportSettings()})
     """The ways to get data, each under its name."""
+    target: dict[str, AnyTargetSettings] = Field(default_factory=dict)
+    """Places to which data are brought, each under its name, for the transports that name it."""
     max_cart_items: int = Field(50_000, ge=1)
     """Most items of one cart."""
     max_files: int | None = Field(None, ge=1)
@@ -210,6 +266,23 @@ class DownloadSettings(Section):
     EXPIRED."""
     queue: DownloadQueueSettings = DownloadQueueSettings()
     mail: DownloadMailSettings = DownloadMailSettings()
+
+    @model_validator(mode="after")
+    def _targets_are_there(self) -> DownloadSettings:
+        for name, transport in self.transport.items():
+            if transport.target is not None and transport.target not in self.target:
+                raise ValueError(f"transport.{name}: there is no target {transport.target}")
+            if transport.target is not None and name.lower().startswith("http"):
+                raise ValueError(f"transport.{name}: the name of a transport with a target does not begin with http")
+        return self
+
+    @field_validator("target")
+    @classmethod
+    def _target_names_are_plain(cls, targets: dict[str, AnyTargetSettings]) -> dict[str, AnyTargetSettings]:
+        for name in targets:
+            if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
+                raise ValueError(f"{name}: a target is named with letters, digits, ., - and _")
+        return targets
 
     @field_validator("transport")
     @classmethod

@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from beamcat.config.catalogue import CatalogueSettings, DatabaseSettings
-from beamcat.config.data_service import DownloadSettings, IdsSettings
+from beamcat.config.data_service import DownloadSettings, IdsSettings, UploadSettings
+from beamcat.config.protection import ProtectionSettings
+from beamcat.config.search import SearchSettings
 from beamcat.config.server import CallSettings, EventSettings, LoggingSettings, NotificationSettings, ServerSettings
 from beamcat.config.signing_in import (
     AnyAuthenticatorSettings,
@@ -41,12 +43,15 @@ class Settings(BaseSettings):
     )
     """Ways to sign in, in the order in which clients are told of them."""
     login_protection: LoginProtectionSettings = LoginProtectionSettings()
+    protection: ProtectionSettings = ProtectionSettings()
     notifications: dict[str, NotificationSettings] = Field(default_factory=dict)
     """Message brokers that are told of changes, each under a name of its own."""
     tokens: TokenSettings = TokenSettings()
     store: StoreSettings = StoreSettings()
     ids: IdsSettings = IdsSettings()
+    uploads: UploadSettings = UploadSettings()
     downloads: DownloadSettings = DownloadSettings()
+    search: SearchSettings = SearchSettings()
     logging: LoggingSettings = LoggingSettings()
     events: EventSettings = EventSettings()
     calls: CallSettings = CallSettings()

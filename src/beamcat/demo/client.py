@@ -1,4 +1,4 @@
-"""ICAT's REST interface as the loader uses it: sign in, ask in pages, write."""
+"""ICAT's REST interface and data service as the loader uses them: sign in, ask in pages, write, send data to tape."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class IcatClient:
 
     def __init__(self, http: httpx.AsyncClient, session: str) -> None:
         self._http = http
-        self._session = session
+        self.session = session
 
     async def rows(self, query: str) -> list[Any]:
         """All rows of a query that has an ORDER BY and no LIMIT, fetched in pages."""
@@ -41,7 +41,7 @@ class IcatClient:
     async def search(self, query: str) -> list[Any]:
         """The answer to a query, as B.5 of the interface renders it. Raises `LoadFailed`."""
         answer = await _call(
-            self._http, "GET", "/icat/entityManager", params={"sessionId": self._session, "query": query}
+            self._http, "GET", "/icat/entityManager", params={"sessionId": self.session, "query": query}
         )
         return list(answer)
 
@@ -50,18 +50,27 @@ class IcatClient:
 
         Answers the ids of the created ones. Raises `LoadFailed`.
         """
-        form = {"sessionId": self._session, "entities": orjson.dumps(objects).decode()}
+        form = {"sessionId": self.session, "entities": orjson.dumps(objects).decode()}
         answer = await _call(self._http, "POST", "/icat/entityManager", data=form)
         return [int(number) for number in answer]
 
     async def delete(self, objects: Sequence[dict[str, Any]]) -> None:
         """Delete `objects`, such as `{"Dataset": {"id": 7}}`, with all that belongs to them. Raises `LoadFailed`."""
-        params = {"sessionId": self._session, "entities": orjson.dumps(objects).decode()}
+        params = {"sessionId": self.session, "entities": orjson.dumps(objects).decode()}
         await _call(self._http, "DELETE", "/icat/entityManager", params=params)
+
+    async def has_tapes(self) -> bool:
+        """Whether the data service has two levels of storage."""
+        return bool(await _call(self._http, "GET", "/ids/isTwoLevel"))
+
+    async def send_to_tape(self, dataset_ids: Sequence[int]) -> None:
+        """Ask for datasets to be moved to tape, which takes its time. Raises `LoadFailed`."""
+        form = {"sessionId": self.session, "datasetIds": ",".join(map(str, dataset_ids))}
+        await _call(self._http, "POST", "/ids/archive", data=form)
 
     async def logout(self) -> None:
         """End the session."""
-        await _call(self._http, "DELETE", f"/icat/session/{self._session}")
+        await _call(self._http, "DELETE", f"/icat/session/{self.session}")
 
 
 @asynccontextmanager

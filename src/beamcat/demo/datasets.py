@@ -1,7 +1,7 @@
 """The datasets and datafiles of a visit.
 
-A few visits have their first datasets on disk, with real files; the others are catalogue entries, as data that
-lie on a tape elsewhere would be.
+The first datasets of a few visits have real files. Those of the oldest visit of each instrument go to tape once they
+are in the catalogue, the others stay on disk. All other datasets are catalogue entries alone.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from beamcat.demo.recipes import RECIPES, TAGS, Content, Planned, Values, raw_va
 from beamcat.demo.visits import PI_LEADS, VISITOR_JOINS, DemoSample, Visit, parameter
 from beamcat.demo.vocabulary import APPLICATIONS, FORMATS, INSTRUMENTS, UNITS
 
-ON_DISK = {*PI_LEADS, *VISITOR_JOINS, *((plan.name, number) for plan in INSTRUMENTS for number in (0, 2))}
+WITH_FILES = {*PI_LEADS, *VISITOR_JOINS, *((plan.name, number) for plan in INSTRUMENTS for number in (0, 2))}
 """Visits with real files, by instrument and place: those of the accounts, and two open ones of each instrument."""
 
-RUNS_ON_DISK = 2
+RUNS_WITH_FILES = 2
 """Runs of these visits that have their files, with what was computed from them."""
+
+PLACE_ON_TAPE = 0
+"""Of each instrument, the visit whose files are on tape: its first one."""
 
 APPLICATION_VERSIONS = dict(APPLICATIONS)
 
@@ -51,7 +54,12 @@ class DemoDataset:
     values: Values
     files: tuple[DemoFile, ...]
     source: str | None = None
-    on_disk: bool = False
+    has_files: bool = False
+
+    @property
+    def on_tape(self) -> bool:
+        """Whether the real files of the dataset belong on tape."""
+        return self.has_files and self.visit.place[1] == PLACE_ON_TAPE
 
     @property
     def key(self) -> tuple[str, str]:
@@ -80,14 +88,14 @@ class Stored:
 def datasets_of(visit: Visit, scale: float = 1.0) -> tuple[DemoDataset, ...]:
     """The datasets of a visit in the order in which they were taken; fewer with a smaller `scale`."""
     recipe, draw = RECIPES[visit.instrument.name], visit.dice("datasets")
-    runs = max(RUNS_ON_DISK, round(draw.randint(*recipe.runs) * scale))
+    runs = max(RUNS_WITH_FILES, round(draw.randint(*recipe.runs) * scale))
     energy = draw.choice(visit.instrument.energies) if visit.instrument.energies else None
     step = (visit.last - visit.first) / (runs + 2)
     made = [_calibration(visit, energy, step)]
     for run in range(1, runs + 1):
         raw = _raw(visit, run, energy, visit.first + run * step, step)
         made.append(raw)
-        if run <= RUNS_ON_DISK or draw.random() < recipe.processed:
+        if run <= RUNS_WITH_FILES or draw.random() < recipe.processed:
             made.append(_processed(visit, run, energy, raw))
     return tuple(made)
 
@@ -134,8 +142,8 @@ def _calibration(visit: Visit, energy: float | None, step: timedelta) -> DemoDat
         visit.first,
         visit.first + step / 2,
         raw_values(visit.instrument.name, energy, visit.subject.field.name, draw),
-        _files(planned, visit.first, step / 2, None if visit.place in ON_DISK else draw),
-        on_disk=visit.place in ON_DISK,
+        _files(planned, visit.first, step / 2, None if visit.place in WITH_FILES else draw),
+        has_files=visit.place in WITH_FILES,
     )
 
 
@@ -145,7 +153,7 @@ def _raw(visit: Visit, run: int, energy: float | None, first: datetime, step: ti
     name = f"{sample.name.replace('-', '')}_{tag}_{run:04d}"
     if visit.instrument.name == "N05":
         name = f"MLN{int(visit.proposal.split('-')[1]) * 20 + run:05d}"
-    on_disk = visit.place in ON_DISK and run <= RUNS_ON_DISK
+    has_files = visit.place in WITH_FILES and run <= RUNS_WITH_FILES
     planned = RECIPES[visit.instrument.name].raw(name, draw)
     length = step * draw.uniform(0.5, 0.9)
     return DemoDataset(
@@ -157,8 +165,8 @@ def _raw(visit: Visit, run: int, energy: float | None, first: datetime, step: ti
         first,
         first + length,
         raw_values(visit.instrument.name, energy, visit.subject.field.name, draw),
-        _files(planned, first, length, None if on_disk else draw),
-        on_disk=on_disk,
+        _files(planned, first, length, None if has_files else draw),
+        has_files=has_files,
     )
 
 
@@ -177,9 +185,9 @@ def _processed(visit: Visit, run: int, energy: float | None, raw: DemoDataset) -
         raw.last,
         raw.last + length,
         {"software": program} | result_values(visit.instrument.name, energy, draw),
-        _files(planned, raw.last, length, None if raw.on_disk else draw),
+        _files(planned, raw.last, length, None if raw.has_files else draw),
         source=raw.name,
-        on_disk=raw.on_disk,
+        has_files=raw.has_files,
     )
 
 

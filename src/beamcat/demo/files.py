@@ -29,7 +29,7 @@ def write_files(home: Path, datasets: Iterable[DemoDataset]) -> dict[str, Stored
     """
     stored: dict[str, Stored] = {}
     for dataset in datasets:
-        for file in dataset.files if dataset.on_disk else ():
+        for file in dataset.files if dataset.has_files else ():
             location = dataset.file_location(file)
             path = home / DATA_FOLDER / location
             if not path.exists():

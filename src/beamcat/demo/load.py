@@ -2,7 +2,8 @@
 
 Each call is one transaction. Before a kind of object is created, those that are there already are asked for: a load
 that was interrupted is finished by the next one without duplicates. The last object created is a job of the loader
-itself; where it is found nothing is done but to put back real files that are missing.
+itself; where it is found nothing is done but to put back real files that are missing. Then the datasets that belong on
+tape are sent there, of which another job of the loader tells.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from beamcat.demo.client import IcatClient, signed_in
 from beamcat.demo.datasets import DemoDataset, Stored, dataset_record
+from beamcat.demo.examples import ON_TAPE
 from beamcat.demo.facility import Demo, build_demo
 from beamcat.demo.files import write_files
 from beamcat.demo.known import JOB_INPUTS_QUERY, PUBLISHED_QUERY, RULES_QUERY, VOCABULARY, Known, key_of
@@ -67,13 +70,24 @@ async def load_demo(
         async with signed_in(base_url, ROOT, PASSWORD) as client:
             demo = await asyncio.to_thread(build_demo, scale, instruments)
             load = _Load(client, demo, progress)
-            files = asyncio.create_task(asyncio.to_thread(write_files, home, demo.datasets))
+            done = await load.done()
+            wanted = demo.datasets if Done.ON_TAPE not in done else [d for d in demo.datasets if not d.on_tape]
+            files = asyncio.create_task(asyncio.to_thread(write_files, home, wanted))
             try:
-                if not await load.is_complete():
+                if Done.LOADED not in done:
                     await load.everything(files)
             finally:
                 await files
+            if Done.ON_TAPE not in done:
+                await load.send_to_tape()
     return Loaded(load.created, time.monotonic() - begun)
+
+
+class Done(Enum):
+    """What an earlier load has done: the end of the arguments of the job that tells of it."""
+
+    LOADED = ""
+    ON_TAPE = ", on tape"
 
 
 class _Load:
@@ -88,10 +102,10 @@ class _Load:
         # the datasets, with everything in them, are about all the work there is
         self._task = progress.add_task("Loading Meridian Light Source", total=len(demo.datasets))
 
-    async def is_complete(self) -> bool:
-        """Whether an earlier load reached its end."""
+    async def done(self) -> set[Done]:
+        """What earlier loads have done."""
         await self._known.ask(self._client, "Job")
-        return self._marker in self._known
+        return {each for each in Done if self._marker(each) in self._known}
 
     async def everything(self, files: asyncio.Task[dict[str, Stored]]) -> None:
         """Create what is missing, in the order in which objects refer to each other."""
@@ -104,16 +118,29 @@ class _Load:
         await self._ensure("Investigation", [investigation_record(visit) for visit in demo.visits])
         await self._known.ask(self._client, "Sample")
         await self._known.ask(self._client, "Dataset")
-        elsewhere = [dataset for dataset in demo.datasets if not dataset.on_disk]
+        elsewhere = [dataset for dataset in demo.datasets if not dataset.has_files]
         await self._datasets(elsewhere, {})
-        await self._datasets([dataset for dataset in demo.datasets if dataset.on_disk], await files)
+        await self._datasets([dataset for dataset in demo.datasets if dataset.has_files], await files)
         await self._results()
-        application = ref("Application", *LOADER)
-        await self._create("Job", [{"application": application, "arguments": self._marker.key[0]}])
+        await self._create("Job", [self._job(Done.LOADED)])
 
-    @property
-    def _marker(self) -> Ref:
-        return ref("Job", f"{SEED}, {self._demo.extent}")
+    async def send_to_tape(self) -> None:
+        """Send the datasets that belong on tape there, first the one that is talked of, where the server has tapes."""
+        if not await self._client.has_tapes():
+            return
+        await self._known.ask(self._client, "Dataset")
+        await self._known.ask(self._client, "Application")
+        datasets = sorted((d for d in self._demo.datasets if d.on_tape), key=lambda d: d.key != ON_TAPE.key)
+        ids = [self._known[ref("Dataset", *dataset.key)] for dataset in datasets]
+        for some in filter(None, (ids[:1], ids[1:])):
+            await self._client.send_to_tape(some)
+        await self._client.write([{"Job": self._known.resolved(self._job(Done.ON_TAPE))}])
+
+    def _marker(self, done: Done) -> Ref:
+        return ref("Job", f"{SEED}, {self._demo.extent}{done.value}")
+
+    def _job(self, done: Done) -> Record:
+        return {"application": ref("Application", *LOADER), "arguments": self._marker(done).key[0]}
 
     async def _datasets(self, datasets: list[DemoDataset], stored: dict[str, Stored]) -> None:
         """Datasets with their datafiles: first those that were measured, then what was computed from them."""

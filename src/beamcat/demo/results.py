@@ -31,10 +31,10 @@ class DemoJob:
 
 
 def jobs_of(datasets: Iterable[DemoDataset]) -> tuple[DemoJob, ...]:
-    """One job for each processed dataset that is on disk."""
+    """One job for each processed dataset that has files."""
     jobs = []
     for dataset in datasets:
-        if dataset.source is not None and dataset.on_disk:
+        if dataset.source is not None and dataset.has_files:
             program = RECIPES[dataset.visit.instrument.name].program
             visit_id, name = dataset.key
             arguments = f"--input {visit_id}/{dataset.source} --output {visit_id}/{name}"

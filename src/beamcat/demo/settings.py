@@ -1,13 +1,23 @@
-"""How `beamcat demo` is set up: who may sign in, and with which password."""
+"""How `beamcat demo` is set up: who may sign in, with which password, and where the data are."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
-from beamcat.config import AuthenticatorSettings, CatalogueSettings, IdsSettings, Settings, load_settings
+from beamcat.config import (
+    AuthenticatorSettings,
+    CatalogueSettings,
+    CommandArchiveSettings,
+    IdsSettings,
+    Settings,
+    StoreSettings,
+    load_settings,
+)
+from beamcat.demo import tape
 
 PASSWORD = "beamcat"  # noqa: S105 (printed on the screen: an example is open to those who run it)
 """Password of every account of the example facility."""
@@ -18,16 +28,30 @@ ROOT = "simple/root"
 ACCOUNTS = ("visitor", "pi", "staff", "curator")
 """Names typed at login with the `db` authenticator; in the catalogue they are `db/visitor` and so on."""
 
+TAPE_FOLDER = "tape"
+"""Below the home: the tape library."""
+
+MOUNT_S = 15.0
+"""How long its robot takes to mount a tape: as long as a visitor who wants to see it may wait."""
+
 
 def demo_settings(home: Path, **overrides: Any) -> Settings:
     """The settings of the example facility in `home`; `overrides` are whole sections, such as `server=...`.
 
-    `BEAMCAT_*` variables count too, except for the authenticators and the root user, which the example needs.
+    `BEAMCAT_*` variables count too, except for the authenticators, the root user and the storage, which the example
+    needs.
     """
     return load_settings(
         home=home,
         catalogue=CatalogueSettings(root_user_names=(ROOT,)),
-        ids=IdsSettings(catalogue_checksums_are_crc32=True, trust_catalogue_checksums=True),
+        ids=IdsSettings(
+            catalogue_checksums_are_crc32=True,
+            trust_catalogue_checksums=True,
+            delay_dataset_writes_s=10,
+            process_queue_interval_s=0.5,
+            recall_poll_s=1,
+        ),
+        store=StoreSettings(archive=tape_library(home / TAPE_FOLDER)),
         authenticator={
             "simple": AuthenticatorSettings(
                 kind="simple", friendly="Administrator", admin=True, users={"root": SecretStr(PASSWORD)}
@@ -36,6 +60,23 @@ def demo_settings(home: Path, **overrides: Any) -> Settings:
             "anon": AuthenticatorSettings(kind="anon", friendly="Without an account"),
         },
         **overrides,
+    )
+
+
+def tape_library(folder: Path, mount_s: float = MOUNT_S) -> CommandArchiveSettings:
+    """The tape library in a folder, attached by commands as that of a facility."""
+
+    def command(name: str, *more: str) -> tuple[str, ...]:
+        return (sys.executable, "-I", str(Path(tape.__file__)), str(folder.absolute()), str(mount_s), name, *more)
+
+    return CommandArchiveSettings(
+        kind="commands",
+        put=command("put", "{unit}", "{file}"),
+        read=command("read", "{unit}", "{file}"),
+        request=command("request", "{units_file}"),
+        ready=command("ready", "{units_file}"),
+        release=command("release", "{units_file}"),
+        delete=command("delete", "{units_file}"),
     )
 
 

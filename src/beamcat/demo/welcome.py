@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from beamcat.demo.examples import ON_DISK, ON_TAPE
 from beamcat.demo.settings import PASSWORD
 
 ACCOUNT_NOTES = (
@@ -14,25 +20,29 @@ ACCOUNT_NOTES = (
 )
 
 
+DOWNLOADS = "meridian"
+"""The folder, below the one they are pasted in, that the command lines download to."""
+
+
 def welcome(base_url: str) -> str:
-    """The address, the accounts, and three things to try; every command line works as it stands."""
+    """The address, the accounts, and things to try; every command line works as it stands."""
     accounts = "\n".join(f"  {name:<12} {note}" for name, note in ACCOUNT_NOTES)
-    login = '{"plugin":"db","credentials":[{"username":"visitor"},{"password":"' + PASSWORD + '"}]}'
     titles = "SELECT i.visitId, i.title FROM Investigation i JOIN i.investigationUsers u WHERE u.user.name = :user"
     # writing needs an id: the one of a dataset the visitor may read
     dataset = "SELECT MIN(d.id) FROM Dataset d JOIN d.investigation.investigationUsers u WHERE u.user.name = :user"
     change = '{"Dataset":{"id":\'$ID\',"description":"mine now"}}'
+    program = own_command()
     return f"""\
 Beamcat is ready at {base_url}
 
 Accounts, all with the password "{PASSWORD}":
 {accounts}
 
-Three things to try, in another terminal:
+Things to try, in another terminal. What is downloaded goes to the folder {DOWNLOADS}/ there.
 
 1. Sign in.
    BEAMCAT={base_url}
-   SESSION=$(curl -s $BEAMCAT/icat/session --data-urlencode 'json={login}' | cut -d'"' -f4); echo $SESSION
+   SESSION={_session("db", "visitor")}; echo $SESSION
 
 2. Ask for your experiments.
    curl -sG $BEAMCAT/icat/entityManager -d sessionId=$SESSION --data-urlencode "query={titles}"
@@ -40,4 +50,28 @@ Three things to try, in another terminal:
 3. Try to change what is not yours to change: a visitor reads this dataset, but only its principal investigator writes.
    ID=$(curl -sG $BEAMCAT/icat/entityManager -d sessionId=$SESSION --data-urlencode "query={dataset}" | tr -d '[]')
    curl -s $BEAMCAT/icat/entityManager -d sessionId=$SESSION --data-urlencode 'entities={change}'
+
+4. Get open data: a file with curl, a dataset with aria2, and one with Beamcat's own program, which verifies it.
+   curl -fsS --create-dirs -o {DOWNLOADS}/{ON_DISK.file} $BEAMCAT{ON_DISK.file_path}
+   aria2c -q --follow-metalink=mem -d {DOWNLOADS}/aria2 $BEAMCAT{ON_DISK.path}.meta4
+   {program} get $BEAMCAT{ON_DISK.path} {DOWNLOADS}
+
+5. Get data that are on tape: you are told when to come back, the administrator sees the queue, who waits gets the data.
+   curl -s -D - -o /dev/null $BEAMCAT{ON_TAPE.path}.zip | grep -iE '^(HTTP|Retry-After|Link)'
+   ROOT={_session("simple", "root")}; curl -s "$BEAMCAT/ids/getRestoreQueue?sessionId=$ROOT"; echo
+   {program} get $BEAMCAT{ON_TAPE.path} {DOWNLOADS}
 """
+
+
+def own_command() -> str:
+    """What to type for `beamcat`: a shell may find another program than the one that is running, or none."""
+    program = Path(sys.executable).with_name("beamcat")
+    if not program.exists():
+        return f"{shlex.quote(sys.executable)} -m beamcat"
+    found = shutil.which("beamcat")
+    return "beamcat" if found is not None and Path(found).samefile(program) else shlex.quote(str(program))
+
+
+def _session(plugin: str, name: str) -> str:
+    login = f'{{"plugin":"{plugin}","credentials":[{{"username":"{name}"}},{{"password":"{PASSWORD}"}}]}}'
+    return f"$(curl -s $BEAMCAT/icat/session --data-urlencode 'json={login}' | cut -d'\"' -f4)"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from urllib.parse import quote
 from uuid import UUID
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -28,19 +30,22 @@ from beamcat.doors.byte_ranges import (
     http_date,
 )
 from beamcat.doors.core import Core
-from beamcat.doors.digest_headers import digest_headers
+from beamcat.doors.digest_headers import content_digest, content_digest_wanted, digest_headers
 from beamcat.errors import BeamcatError, ErrorKind
-from beamcat.store.deliveries.counting import Account, Stretch
+from beamcat.protection.visits import sending
+from beamcat.store.deliveries.counting import Account, Counting, Stretch
 from beamcat.store.deliveries.deliveries import Deliveries
 from beamcat.store.digests.values import FileVersion
 from beamcat.store.downloads import Download, FileDownload
 from beamcat.store.selection import Wanted
-from beamcat.store.sending import Sender
+from beamcat.store.sending import LARGEST_PIECE, SMALLEST_PIECE, Sender
 
 MEDIA_TYPE = "application/octet-stream"
 """Of archives, too: clients of the data service expect it."""
 FRESH = timedelta(seconds=60)
 """A modification time is told as at least this old, since it could happen again within the same second."""
+SHORTEST_LOOK_S, LONGEST_LOOK_S = 0.001, 2.0
+"""How often it is looked whether a client has taken its bytes: the longer it takes, the less often."""
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\"\\]")
 
@@ -149,6 +154,7 @@ class Sent(Response):
         self._body = body
         self._deliveries = deliveries
         length = sum(stretch.length for stretch in body.stretches)
+        self._length = length
         self.init_headers({**headers, "Content-Length": str(length)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,21 +165,77 @@ class Sent(Response):
                 await send(start)
                 await send({"type": "http.response.body", "body": b""})
                 return
-            counting = await self._deliveries.begin(self._body.account, self._body.stretches, scope)
-            try:
-                await send(start)
-                counting.begun(self.status_code, start["headers"])  # with those that were added on the way
-                async for piece in pieces:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-                    counting.handed(len(piece))
-                    self._deliveries.progressed(counting)
-                    if counting.is_gone:
-                        return  # servers go on taking bytes for clients that have left
-                await send({"type": "http.response.body", "body": b""})
-                counting.finished()
-            finally:
-                counting.broke_off()
-                self._deliveries.ended(counting)
+            wanted = content_digest_wanted(Headers(scope=scope), self._length)
+            if wanted is not None:
+                content = b"".join([piece async for piece in pieces])
+                digest = content_digest(wanted, content).encode("ascii")
+                start["headers"] = [*self.raw_headers, (b"content-digest", digest)]
+                pieces = _one_piece(content)  # noqa: PLW2901 - the gathered ones in place of those to come
+            begun = [piece async for piece in _first(pieces)]  # what cannot be read is an error, and no answer
+            room = _Room(self._length)
+            async with sending(self._length) as handed:
+                counting = await self._deliveries.begin(self._body.account, self._body.stretches, scope)
+                try:
+                    await send(start)
+                    counting.begun(self.status_code, start["headers"])  # with those that were added on the way
+                    async for piece in _all(begun, pieces):
+                        length = len(piece)
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                        del piece  # not kept while a slow client takes its time
+                        counting.handed(length)
+                        handed(length)
+                        self._deliveries.progressed(counting)
+                        await room.wait(counting, length)
+                        if counting.is_gone:
+                            return  # servers go on taking bytes for clients that have left
+                    await send({"type": "http.response.body", "body": b""})
+                    counting.finished()
+                finally:
+                    counting.broke_off()
+                    self._deliveries.ended(counting)
+
+
+@dataclass(slots=True)
+class _Room:
+    """Waits until the kernel has taken what was handed to the server, which would keep megabytes for each slow client.
+
+    There is always something left to send: two pieces for fast clients, half of one for others. Nobody waits for the
+    first and the last bytes.
+    """
+
+    length: int
+    waited_s: float = 0.0
+    """For the last piece: the next one will take about as long."""
+
+    async def wait(self, counting: Counting, piece: int) -> None:
+        """Wait after a piece of that many bytes."""
+        if not SMALLEST_PIECE < counting.handed_bytes < self.length:
+            return
+        allowed = 2 * piece if piece >= LARGEST_PIECE else piece // 2
+        waited_s, usual_s = 0.0, self.waited_s
+        while counting.behind() > allowed:
+            pause_s = min(max(SHORTEST_LOOK_S, (waited_s or usual_s) / 2), LONGEST_LOOK_S)
+            await asyncio.sleep(pause_s)
+            waited_s += pause_s
+        self.waited_s = waited_s
+
+
+async def _one_piece(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def _first(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The first piece, if there is one."""
+    with suppress(StopAsyncIteration):
+        yield await anext(pieces)
+
+
+async def _all(begun: list[bytes], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What has been read already, and the rest."""
+    while begun:
+        yield begun.pop()
+    async for piece in pieces:
+        yield piece
 
 
 async def _parts(several: Multipart, download: Download, sender: Sender) -> AsyncIterator[bytes]:

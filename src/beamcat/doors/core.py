@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from beamcat.access.caller import Caller
@@ -11,9 +12,11 @@ from beamcat.catalogue.catalogue import Catalogue
 from beamcat.catalogue.dump.dumps import Dumps
 from beamcat.catalogue.search import Searches
 from beamcat.config import Settings
-from beamcat.errors import BeamcatError, ErrorKind, InternalError
+from beamcat.errors import BeamcatError, ErrorKind, InternalError, SessionError
 from beamcat.observability.logs import logger, without_tokens
 from beamcat.observability.requests import name_outcome, name_user
+from beamcat.protection.protection import Protection
+from beamcat.protection.visits import current_visit
 from beamcat.store.deliveries.deliveries import Deliveries
 from beamcat.store.digests.table import DigestTable
 from beamcat.store.metalink import Metalinks
@@ -22,7 +25,7 @@ from beamcat.store.removal import Removal
 from beamcat.store.requests.opening import DownloadRequests
 from beamcat.store.service import DataService
 from beamcat.store.units.opening import TwoLevelStorage
-from beamcat.store.uploads import Uploads
+from beamcat.store.uploads.uploads import Uploads
 
 VERSION = "6.2.0"
 """The ICAT version that clients are told of."""
@@ -46,15 +49,30 @@ class Core:
     permalinks: Permalinks
     metalinks: Metalinks
     deliveries: Deliveries
+    protection: Protection
     two_levels: TwoLevelStorage | None = None
     """Main storage and archive; None with one level of storage."""
 
     async def caller(self, session_id: str | None) -> Caller:
         """Who is asking, by a session id or a token; `SessionError` when neither lives."""
-        session = await self.sessions.find(session_id)
+        visit = current_visit()
+        try:
+            session = await self.sessions.find(session_id)
+        except SessionError:
+            if visit is not None:
+                visit.stranger()
+            raise
         name_user(session.user_name)
         caller = await self.rulebooks.caller(session.user_name)
+        if visit is not None:
+            visit.user(caller)
         return caller if caller.scopes == session.scopes else replace(caller, scopes=session.scopes)
+
+    async def login(self, plugin: str | None, credentials: Mapping[str, str], address: str) -> str:
+        """The id of a new session: see `Sessions.login`."""
+        if (visit := current_visit()) is not None:
+            visit.stranger()
+        return await self.sessions.login(plugin, credentials, address)
 
 
 def bearer(authorization: str | None) -> str | None:

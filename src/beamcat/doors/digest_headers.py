@@ -1,11 +1,13 @@
-"""The headers that tell the digests of a file: `Repr-Digest` (RFC 9530) and the older `Digest` (RFC 3230).
+"""The headers that tell digests: `Repr-Digest` and `Content-Digest` (RFC 9530), and the older `Digest` (RFC 3230).
 
-Both are of the whole file, also where only a part of it is sent. aria2, FTS and gfal ask for the older one.
+`Repr-Digest` and `Digest` are of the whole file, also where only a part of it is sent; aria2, FTS and gfal ask for the
+older one. `Content-Digest` is of just the bytes that are sent.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Mapping
 
 from beamcat.store.digests.values import Digests
@@ -27,6 +29,28 @@ _OLDER: Mapping[str, tuple[str, Callable[[Digests], str | None]]] = {
     "adler32": ("adler32", lambda known: None if known.adler32 is None else f"{known.adler32:08x}"),
 }
 """By the names of RFC 3230 in small letters, best first. The Adler-32 is in hexadecimal digits there."""
+
+
+_CONTENT: Mapping[str, Callable[[bytes], bytes]] = {
+    "sha-256": lambda content: hashlib.sha256(content).digest(),
+    "sha-512": lambda content: hashlib.sha512(content).digest(),
+}
+"""Those that are computed of what is sent, by the names of RFC 9530."""
+MOST_DIGESTED = 8 << 20
+"""Bytes of a message of which a `Content-Digest` is told: it comes before them, so that they have to be gathered."""
+
+
+def content_digest_wanted(wanted: Mapping[str, str], length: int) -> str | None:
+    """The name of the digest that a client wants of a message of that length; None when it gets none."""
+    asked = wanted.get("want-content-digest")
+    if asked is None or length > MOST_DIGESTED:
+        return None
+    return next(iter(_preferred(asked, "=", _CONTENT)), None)
+
+
+def content_digest(name: str, content: bytes) -> str:
+    """The value of the header `Content-Digest` of a message with that content."""
+    return f"{name}=:{_base64(_CONTENT[name](content))}:"
 
 
 def digest_headers(wanted: Mapping[str, str], known: Digests) -> dict[str, str]:

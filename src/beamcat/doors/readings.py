@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from beamcat.doors.bytes_out import Sent
+from beamcat.doors.coming_back import is_probe
 from beamcat.doors.core import Core
 from beamcat.store.units.locks import Reading
 
@@ -30,9 +32,10 @@ class Read:
 
 
 @asynccontextmanager
-async def reading(core: Core, *, restores: bool) -> AsyncIterator[Read]:
-    """For one answer with bytes. What is not online is restored for it if it `restores`."""
-    read = Read(core.data.reading(restores=restores))
+async def reading(request: Request, core: Core, *, restores: bool = True) -> AsyncIterator[Read]:
+    """For one answer with bytes. What is not online is restored for it if it `restores`, and is no probe."""
+    holds = restores and request.method != "HEAD"
+    read = Read(core.data.reading(holds=holds, restores=restores and not is_probe(request)))
     try:
         yield read
     finally:
@@ -41,7 +44,11 @@ async def reading(core: Core, *, restores: bool) -> AsyncIterator[Read]:
 
 
 class _Held(Response):
-    """A response that lets go of what it has read."""
+    """A response that lets go of what it has read.
+
+    It does so before its last piece is sent, which is in memory by then: a client that has got everything may go on to
+    delete it at once.
+    """
 
     def __init__(self, response: Response, held: Reading) -> None:
         self.status_code = response.status_code
@@ -52,7 +59,17 @@ class _Held(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
+        left = int(self.headers.get("content-length", 0))
+
+        async def send_on(message: Message) -> None:
+            nonlocal left
+            if message["type"] == "http.response.body":
+                left -= len(message.get("body", b""))
+                if left <= 0:
+                    await self._reading.end()
+            await send(message)
+
         try:
-            await self._response(scope, receive, send)
+            await self._response(scope, receive, send_on)
         finally:
             await self._reading.end()

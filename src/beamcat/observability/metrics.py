@@ -60,6 +60,12 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._refused = Counter(
+            "beamcat_refused",
+            "Refused clients by reason: requests, responses, bytes, restores, blocked",
+            ("reason",),
+            registry=registry,
+        )
         self._by_operation: dict[tuple[str, str], Histogram] = {}
         self._by_status: dict[tuple[str, str, int], Counter] = {}
 
@@ -82,6 +88,10 @@ class Metrics:
     def slow_query(self) -> None:
         """A question was slow."""
         self._slow.inc()
+
+    def refused(self, reason: str) -> None:
+        """A client was refused."""
+        self._refused.labels(reason).inc()
 
     def calls_dropped(self, calls: int) -> None:
         """Calls could not be written down."""

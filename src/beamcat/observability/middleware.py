@@ -116,7 +116,10 @@ class Observed:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as fault:
-            logger().error("unforeseen fault", exc_info=fault, door=request.door, operation=request.operation)
+            if status and isinstance(fault, BeamcatError) and fault.kind is ErrorKind.FORBIDDEN:
+                logger().warning("an answer is broken off", error=fault.message, door=request.door)
+            else:
+                logger().error("unforeseen fault", exc_info=fault, door=request.door, operation=request.operation)
             request.outcome = (fault.kind if isinstance(fault, BeamcatError) else ErrorKind.INTERNAL).name
             if status:
                 raise
@@ -126,7 +129,8 @@ class Observed:
             self._metrics.answered(request.door, request.operation, status, seconds)
             request.outcome = request.outcome or _outcome(status, complete=complete)
             self._note(request, seconds)
-            write = logger().debug if scope["path"] in _QUIET else logger().info
+            is_quiet = scope["path"] in _QUIET or request.outcome == ErrorKind.TOO_MANY_REQUESTS.name
+            write = logger().debug if is_quiet else logger().info
             write(
                 "request",
                 method=scope["method"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -45,6 +46,7 @@ WhenReady = Callable[[str], Coroutine[Any, Any, None]]
 
 async def serve(settings: Settings, when_ready: WhenReady) -> None:
     """Run a server until SIGTERM or SIGINT (Ctrl-C). Raises `BeamcatError`s when it cannot start."""
+    _allow_all_files()
     with (
         _stop_signals() as stop,
         contextlib.closing(listen(settings.server.host, settings.server.port)) as listener,
@@ -57,6 +59,12 @@ async def serve(settings: Settings, when_ready: WhenReady) -> None:
                 if not stop.is_set():
                     await _until(stop, when_ready(url_of(listener)), workers.failed)
                 await _until(stop, asyncio.Event().wait(), workers.failed)
+
+
+def _allow_all_files() -> None:
+    """Raise the limit of open files to what the system allows: each download takes up to three of its worker."""
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
 
 
 @contextlib.contextmanager

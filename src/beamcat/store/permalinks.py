@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote_to_bytes, urlencode
 from beamcat.access.caller import Caller
 from beamcat.database.pool import Database
 from beamcat.errors import NoSuchObject
+from beamcat.store.former_names import FormerNames, Tombstone
 from beamcat.store.selection import File, Selections, Total, Wanted
 from beamcat.store.storage.contract import DatasetPlace
 
@@ -24,6 +25,8 @@ UNCARRIED = frozenset({"", ".", ".."})
 """What clients and proxies remove from paths, however it is encoded."""
 SUFFIXES = ("meta4", "zip", "tar")
 """What can be asked for by the end of a URL, where nothing is really called so."""
+NAMES_IN_QUERY = frozenset({"facility", "investigation", "visitId", "dataset", "datafile"})
+"""Parameters that hold names a path cannot carry."""
 LISTED = 1000
 """Datasets or files of a listing."""
 
@@ -73,11 +76,15 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a permanent URL leads to. `suffix` is one of `SUFFIXES`, or empty."""
+    """What a permanent URL leads to. `suffix` is one of `SUFFIXES`, or empty.
+
+    `has_moved` says that the URL has former names in it; those of now are `names`.
+    """
 
     names: Names
     wanted: Wanted
     suffix: str = ""
+    has_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,19 @@ class NoSuchPlace(NoSuchObject):
 
     def __init__(self) -> None:
         super().__init__("There are no data of that name")
+
+
+class Gone(NoSuchPlace):
+    """What was called so had a DOI, and was deleted."""
+
+    def __init__(self, tombstone: Tombstone) -> None:
+        super().__init__()
+        what = f" of {tombstone.title}" if tombstone.title else ""
+        self.message = (
+            f"The {tombstone.kind}{what} with the DOI {tombstone.doi} was deleted on {tombstone.deleted:%d %B %Y}; "
+            "its data are no longer available"
+        )
+        self.tombstone = tombstone
 
 
 def names_in(path: str, query: Mapping[str, str]) -> Names:
@@ -135,19 +155,33 @@ class Permalinks:
     def __init__(self, database: Database, selections: Selections) -> None:
         self._database = database
         self._selections = selections
+        self._former = FormerNames(database)
 
     async def find(self, names: Names) -> Place:
-        """What is called so. Whether the caller may read it is not looked at. Raises `NoSuchPlace`."""
-        found = await self._wanted(names)
-        if found is not None:
-            return Place(names, found)
-        stem, _, suffix = (names.visit_id if names.dataset is None else names.dataset).rpartition(".")
-        if names.datafile is None and suffix in SUFFIXES:
-            shorter = replace(names, **{"visit_id" if names.dataset is None else "dataset": stem})
-            found = await self._wanted(shorter)
+        """What is called so, or was. Whether the caller may read it is not looked at.
+
+        Raises `NoSuchPlace`, and `Gone` where that is known.
+        """
+        readings = _readings(names)
+        for read, suffix in readings:
+            found = await self._wanted(read)
             if found is not None:
-                return Place(shorter, found, suffix)
-        raise NoSuchPlace
+                return Place(read, found, suffix)
+        gone: Tombstone | None = None
+        for read, suffix in readings:
+            parts = (read.facility, read.investigation, read.visit_id, read.dataset, read.datafile)
+            former = await self._former.follow(parts)
+            if isinstance(former, Tombstone):
+                gone = gone or former
+            elif former is not None:
+                return Place(Names(*former.parts), former.wanted, suffix, has_moved=True)
+        raise Gone(gone) if gone else NoSuchPlace
+
+    async def require_readable(self, caller: Caller, place: Place) -> None:
+        """Raise `Forbidden` when the caller may not read it."""
+        async with self._selections.select(caller, place.wanted) as selected:
+            if place.names.datafile is not None:
+                await selected.total()
 
     async def listing(self, caller: Caller, place: Place) -> Listing:
         """What there is. Raises `Forbidden` when the caller may not read it."""
@@ -178,6 +212,15 @@ class Permalinks:
         if names.dataset is not None:
             return None if dataset is None else Wanted(datasets=(dataset,))
         return Wanted(investigations=(investigation,))
+
+
+def _readings(names: Names) -> list[tuple[Names, str]]:
+    """What names may mean: what they say, or with a suffix taken off, which is the second of each."""
+    readings = [(names, "")]
+    stem, _, suffix = (names.visit_id if names.dataset is None else names.dataset).rpartition(".")
+    if names.datafile is None and suffix in SUFFIXES:
+        readings.append((replace(names, **{"visit_id" if names.dataset is None else "dataset": stem}), suffix))
+    return readings
 
 
 def _encoded(name: str) -> str:

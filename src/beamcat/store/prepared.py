@@ -7,13 +7,14 @@ Its id is a capability: whoever has it may fetch the data.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from beamcat.database.pool import Connection, Database
 from beamcat.errors import BeamcatError, ErrorKind
+from beamcat.protection.visits import current_visit
 from beamcat.store.archives.archive import Layout, Measured, Measuring, Runs
 from beamcat.store.archives.tar import Tar
 from beamcat.store.archives.zip_framed import ZipFramed
@@ -35,8 +36,9 @@ _KEEP_RUN = "INSERT INTO prepared_run (prepared_id, number, packed) VALUES (%s, 
 _CHANGE_RUN = "UPDATE prepared_run SET packed = %s WHERE prepared_id = %s AND number = %s"
 _FIND = """
 SELECT id, user_name, created, form, zip, compress, files, runs, renamed, datasets, layout, etag, size, newest,
-       run_entries, run_bodies, run_records, mismatched, mismatched_count
-  FROM prepared WHERE id = %s
+       run_entries, run_bodies, run_records, mismatched, mismatched_count,
+       CASE WHEN s.prepared_id IS NULL THEN false WHEN s.gone THEN true END
+  FROM prepared LEFT JOIN prepared_shrunk s ON s.prepared_id = id WHERE id = %s
 """
 _MEASURED = """
 UPDATE prepared
@@ -44,8 +46,15 @@ UPDATE prepared
        mismatched = %s, mismatched_count = %s, measured = now()
  WHERE id = %s
 """
+_LOCK = "SELECT layout FROM prepared WHERE id = %s FOR NO KEY UPDATE"
 _RUN = "SELECT packed FROM prepared_run WHERE prepared_id = %s AND number = %s"
 _SIZE = "SELECT coalesce(sum(file_size), 0)::bigint FROM datafile WHERE id = ANY(%s::bigint[])"
+_LOCK_SHRUNK = "SELECT gone FROM prepared_shrunk WHERE prepared_id = %s FOR UPDATE"
+_LACKS = """
+SELECT EXISTS (SELECT FROM unnest(%s::bigint[]) AS w (id) WHERE NOT EXISTS (SELECT FROM datafile f WHERE f.id = w.id))
+"""
+_GONE = "UPDATE prepared_shrunk SET gone = true WHERE prepared_id = %s"
+_WHOLE = "DELETE FROM prepared_shrunk WHERE prepared_id = %s"
 _OLD = """
 DELETE FROM prepared WHERE id IN (SELECT id FROM prepared ORDER BY created DESC, id OFFSET %s)
 """
@@ -76,6 +85,8 @@ class Prepared:
     newest: int
     mismatched: Sequence[int]
     mismatched_count: int
+    shrunk: bool | None
+    """Whether a datafile of it has been deleted from the catalogue; None where nobody has looked yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +123,18 @@ class PreparedDownloads:
         """The download of that id; `NotPrepared` when there is none."""
         async with self._database.connection() as connection:
             row = await (await connection.execute(_FIND, (identifier,))).fetchone()
+        visit = current_visit()
         if row is None:
+            if visit is not None:
+                visit.stranger()
             raise NotPrepared(f"there is no prepared download {identifier}, or no longer")
-        *known, layout, etag, size, newest, entries, bodies, records, mismatched, mismatched_count = row
+        if visit is not None:
+            visit.holder(identifier, row[1])
+        *known, layout, etag, size, newest, entries, bodies, records, mismatched, count, shrunk = row
         archive = None
         if layout is not None:
             archive = Measured(LAYOUTS[layout], Runs(tuple(entries), tuple(bodies), tuple(records)), size, etag)
-        return Prepared(*[*known, archive, newest or 0, mismatched or (), mismatched_count or 0])
+        return Prepared(*[*known, archive, newest or 0, mismatched or (), count or 0, shrunk])
 
     async def run(self, prepared: UUID, number: int) -> Run:
         """A run of a download. Workers keep the latest."""
@@ -138,6 +154,21 @@ class PreparedDownloads:
         for number in range(prepared.runs):
             yield (await self.run(prepared.id, number)).ids.tolist()
 
+    async def has_shrunk(self, prepared: Prepared) -> bool:
+        """Whether a datafile of a download has been deleted from the catalogue."""
+        if prepared.shrunk is not None:
+            return prepared.shrunk
+        async with self._database.transaction() as connection:
+            row = await (await connection.execute(_LOCK_SHRUNK, (prepared.id,))).fetchone()
+            if row is None or row[0]:
+                return row is not None
+            async for ids in self.ids(prepared):
+                if await (await connection.execute(_LACKS, (ids,))).fetchone() == (True,):
+                    await connection.execute(_GONE, (prepared.id,))
+                    return True
+            await connection.execute(_WHOLE, (prepared.id,))
+        return False
+
     async def catalogued_size(self, prepared: Prepared) -> int:
         """Bytes of the files as the catalogue has them now; those that it has no longer count nothing."""
         size = 0
@@ -147,12 +178,27 @@ class PreparedDownloads:
             size += 0 if row is None else row[0]
         return size
 
-    async def measure(self, prepared: Prepared, looking: Looking) -> Findings:
-        """Look at the files in the storage and write down what the archive is like, unless some are absent."""
+    async def measure(
+        self,
+        prepared: Prepared,
+        looking: Looking,
+        *,
+        accept: Callable[[Findings], bool] = lambda _: True,
+        again: bool = False,
+    ) -> Findings:
+        """Look at the files in the storage and write down what the archive is like.
+
+        It is not written down when files are absent, and when `accept` says no to what was found. What has been written
+        down by somebody else meanwhile stays, unless it is to be done `again`; then nothing is found.
+        """
         forms: list[Layout] = [Tar()] if prepared.form == "tar" else [ZipStored(), ZipFramed()]
         measured = {layout.version: Measuring(layout) for layout in forms}
         async with self._database.transaction() as connection:
-            await connection.execute("SELECT 1 FROM prepared WHERE id = %s FOR UPDATE", (prepared.id,))
+            row = await (await connection.execute(_LOCK, (prepared.id,))).fetchone()
+            if row is None:
+                raise NotPrepared(f"there is no prepared download {prepared.id} any longer")
+            if row[0] is not None and not again:
+                return looking.findings
             for number in range(prepared.runs):
                 run = await looking.look(await self.run(prepared.id, number))
                 await connection.execute(_CHANGE_RUN, (run.packed(), prepared.id, number))
@@ -160,7 +206,7 @@ class PreparedDownloads:
                     measuring.add(run.entries)
                 self._runs.pop((prepared.id, number), None)
             findings = looking.findings
-            if findings.absent_count == 0:
+            if findings.absent_count == 0 and accept(findings):
                 archive = measured[layout_for(prepared.form, findings).version].done()
                 await self._write_down(connection, prepared.id, archive, findings)
         return findings

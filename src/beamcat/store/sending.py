@@ -110,6 +110,7 @@ class _Pace:
     """How fast a client takes what it is sent, and how much it is sent at a time."""
 
     piece: int = SMALLEST_PIECE
+    taken: int = 0
 
     @property
     def is_fast(self) -> bool:
@@ -117,9 +118,13 @@ class _Pace:
         return self.piece == LARGEST_PIECE
 
     def took(self, length: int, seconds: float) -> None:
-        """The client took so many bytes in that time."""
+        """The client took so many bytes in that time.
+
+        It may have been buffers on the way to it that did: no piece is larger than half of what was taken before.
+        """
+        self.taken += length
         fitting = int(length / max(seconds, 1e-6) * PIECE_S)
-        self.piece = min(LARGEST_PIECE, max(SMALLEST_PIECE, fitting))
+        self.piece = min(LARGEST_PIECE, max(SMALLEST_PIECE, min(fitting, self.taken // 2)))
 
 
 class Sender:
@@ -133,16 +138,15 @@ class Sender:
         """Let the threads go."""
         self._threads.shutdown(wait=False)
 
-    async def file(self, location: str, stat: Stat, first: int, stop: int) -> AsyncIterator[bytes]:
+    def file(self, location: str, stat: Stat, first: int, stop: int) -> AsyncIterator[bytes]:
         """Bytes of one file. Raises `DataChanged` when it is no longer the one that `stat` tells of."""
 
         async def reads() -> AsyncIterator[bytes | _Read]:
             yield _Read(location, stat.size, stat.etag, Stretch(0, first, stop))
 
-        async for piece in self._paced(reads()):
-            yield piece
+        return self._paced(reads())
 
-    async def archive(
+    def archive(
         self, archive: Measured, load: LoadFrozen, first: int, stop: int, learned: Learned
     ) -> AsyncIterator[bytes]:
         """The bytes of an archive from `first` up to `stop`.
@@ -172,8 +176,7 @@ class Sender:
                 else:
                     yield read
 
-        async for piece in self._paced(reads()):
-            yield piece
+        return self._paced(reads())
 
     async def _learning(self, whole: _Read, part: Part, learned: Learned) -> AsyncIterator[bytes]:
         """A file whose CRC-32 is found while it passes, when all of it does."""
@@ -201,14 +204,14 @@ class Sender:
         try:
             batch = await anext(batches, None)
             while batch is not None:
-                piece = await (reading or self._gather(open_file, batch))
+                pieces = [await (reading or self._gather(open_file, batch))]
                 batch = await anext(batches, None)
                 reading = None
                 if batch is not None and pace.is_fast:
                     reading = asyncio.create_task(self._gather(open_file, batch))
-                asked = perf_counter()
-                yield piece
-                pace.took(len(piece), perf_counter() - asked)
+                length, asked = len(pieces[0]), perf_counter()
+                yield pieces.pop()  # not kept while a slow client takes its time
+                pace.took(length, perf_counter() - asked)
         finally:
             if reading is not None:
                 await asyncio.gather(reading, return_exceptions=True)

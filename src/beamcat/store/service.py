@@ -6,7 +6,7 @@ It stands between the doors and everything that holds bytes. With one level of s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,16 +18,18 @@ from beamcat.store.archives.entries import Entries, Integers, integers
 from beamcat.store.downloads import ArchiveDownload, Download, file_of, moment
 from beamcat.store.freezing import Freezing
 from beamcat.store.frozen import Run
-from beamcat.store.measuring import InMemory, KnownCrcs, Looking, layout_for
+from beamcat.store.measuring import InMemory, Looking, layout_for
 from beamcat.store.prepared import Order, Prepared, PreparedDownloads
+from beamcat.store.readying import Readying
 from beamcat.store.selection import Selected, Selections, Total, Wanted
 from beamcat.store.sending import Sender
 from beamcat.store.storage.contract import MainStorage
 from beamcat.store.units.levels import TwoLevels
-from beamcat.store.units.locks import Reading
-from beamcat.store.units.queue import Units
+from beamcat.store.units.locks import Locks, Reading
+from beamcat.store.units.progress import Progress
 from beamcat.store.units.status import ONLINE, restore_queue, service_status
 from beamcat.store.units.transitions import Operation
+from beamcat.store.units.values import Units
 
 FILES_IN_MEMORY = 65_536
 """Files of a download that a worker keeps in memory; larger ones are written down first."""
@@ -41,6 +43,15 @@ class NotThere(BeamcatError):
     def __init__(self, count: int, first: str) -> None:
         others = f" and {count - 1} others" if count > 1 else ""
         super().__init__(f"there are no data at {first}{others}, where the catalogue says that they are")
+
+
+class Deleted(BeamcatError):
+    """What was prepared is no longer in the catalogue as a whole."""
+
+    kind = ErrorKind.NOT_FOUND
+
+    def __init__(self) -> None:
+        super().__init__("a datafile of this download has been deleted from the catalogue since; request it anew")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +71,15 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one selection may be; None: as much as anybody likes."""
+    """How much one selection may be; None: as much as anybody likes.
+
+    Before a ZIP file is sent, files of up to `hashed_at_once` bytes are read for the checksums it needs.
+    """
 
     files: int
     size: int | None = None
     backslash_separates: bool = False
+    hashed_at_once: int = 0
 
 
 class OneLevel(BeamcatError):
@@ -77,28 +92,35 @@ class OneLevel(BeamcatError):
 
 
 class DataService:
-    """Answers for the bytes of the catalogue's datafiles. `levels` is None with one level of storage."""
+    """Answers for the bytes of the catalogue's datafiles. `levels` is None with one level of storage.
+
+    Whoever reads bytes holds one of the `locks`, for as long as the answer takes.
+    """
 
     def __init__(
         self,
         selections: Selections,
         prepared: PreparedDownloads,
         storage: MainStorage,
-        known_crcs: KnownCrcs,
+        looking: Callable[[], Looking],
         limits: Limits,
         *,
+        readying: Readying,
+        locks: Locks,
         levels: TwoLevels | None = None,
     ) -> None:
         self.sender = Sender(storage)
+        self.locks = locks
         self.levels = levels
         self._selections = selections
         self._prepared = prepared
-        self._storage = storage
-        self._known_crcs = known_crcs
+        self._looking = looking
+        self._readying = readying
         self._limits = limits
 
-    def close(self) -> None:
-        """Let the threads go."""
+    async def close(self) -> None:
+        """Let go of what goes on, and of the threads."""
+        await self._readying.close()
         self.sender.close()
 
     async def total(self, caller: Caller | None, wanted: Wanted) -> Total:
@@ -116,8 +138,11 @@ class DataService:
         async with self._selections.select(caller, wanted) as selected:
             identifier = await self._freeze(caller, selected, wanted, form)
         await self._prepared.forget_old()
+        prepared = await self._prepared.find(identifier)
         if self.levels is not None:
-            await self.levels.prepare(await self._prepared.find(identifier))
+            await self.levels.prepare(prepared)
+        else:
+            self._readying.begin(prepared)
         return identifier
 
     async def prepared_size(self, identifier: UUID) -> int:
@@ -132,9 +157,9 @@ class DataService:
         """A run of the files of a prepared download, as entries of its archive."""
         return (await self._prepared.run(prepared.id, run)).entries
 
-    def reading(self, *, restores: bool = True) -> Reading:
-        """For one answer with bytes: what it needs is locked for it, and brought back if it `restores`. To be ended."""
-        return Reading(None if self.levels is None else self.levels.locks, restores=restores)
+    def reading(self, *, holds: bool = True, restores: bool = True) -> Reading:
+        """For one answer with bytes, to be ended: it `holds` what it needs, and `restores` what is not there."""
+        return Reading(self.locks if holds else None, restores=restores)
 
     async def status(self, caller: Caller | None, wanted: Wanted) -> str:
         """`ONLINE`, `RESTORING` or `ARCHIVED`. Raises `RestoreFailed`. Nothing is restored for it."""
@@ -151,15 +176,32 @@ class DataService:
     async def is_prepared(self, identifier: UUID) -> bool:
         """Whether all of a prepared download can be fetched now; what is missing is restored, without a wait.
 
-        Raises `NotPrepared` when there is none, and `RestoreFailed`.
+        That includes the checksums that a ZIP file needs. Raises `NotPrepared` when there is none, and `RestoreFailed`.
         """
         prepared = await self._prepared.find(identifier)
-        return self.levels is None or await self.levels.is_prepared(prepared)
+        again = False
+        if self.levels is not None:
+            if not await self.levels.is_prepared(prepared):
+                return False
+            again = await self.levels.restored_since_measured(prepared)
+        return await self._readying.is_ready(prepared, again=again)
 
     async def percentage(self, identifier: UUID) -> str | None:
         """How much of a prepared download is online, of a hundred; None with one level of storage."""
         prepared = await self._prepared.find(identifier)
         return None if self.levels is None else await self.levels.percentage(prepared)
+
+    async def progress(self, caller: Caller, wanted: Wanted) -> Progress:
+        """How far a selection is on its way back, where it stands in the queue, and how long that may take."""
+        units = await self._units(caller, wanted)
+        return Progress() if self.levels is None else await self.levels.progress(_each(units))
+
+    async def prepared_progress(self, identifier: UUID) -> Progress:
+        """The same, of a prepared download."""
+        prepared = await self._prepared.find(identifier)
+        if self.levels is None:
+            return Progress()
+        return await self.levels.progress(self.levels.units_of_prepared(prepared))
 
     async def move(self, operation: Operation, caller: Caller, wanted: Wanted) -> None:
         """Have a selection written to the archive, archived or restored. Raises `OneLevel` where that cannot be."""
@@ -170,9 +212,8 @@ class DataService:
 
     async def service_status(self) -> dict[str, Any]:
         """What is queued, locked and has failed."""
-        if self.levels is None:
-            return {"opsQueue": [], "lockCount": 0, "locks": [], "failures": [], "lockedIds": []}
-        return await service_status(self.levels.queue.database, self.levels.kind)
+        kind = "dataset" if self.levels is None else self.levels.kind
+        return await service_status(self.locks.database, kind)
 
     async def queue(self) -> list[dict[str, Any]]:
         """What is queued and under way, for whom, and what was wrong with it."""
@@ -195,23 +236,29 @@ class DataService:
         return self._prepared.ids(prepared)
 
     async def download(self, caller: Caller, wanted: Wanted, form: Form, reading: Reading | None = None) -> Download:
-        """The bytes of a selection. Raises `NotThere` when the storage has not got some of them.
+        """The bytes of a selection. Raises `NotThere` when the storage has not got some of them, and `Busy`.
 
-        With two levels of storage it raises `NotOnline` and has them restored, `RestoreFailed`, or `Busy`.
+        With two levels of storage it raises `NotOnline` and has them restored, or `RestoreFailed`.
         """
         reading = reading or Reading(None)
         freezing = self._freezing()
-        looking = Looking(self._storage, self._known_crcs)
+        looking = self._looking()
         async with self._selections.select(caller, wanted) as selected:
             if (await selected.total()).files > FILES_IN_MEMORY:
                 identifier = await self._freeze(caller, selected, wanted, form)
                 return await self.prepared_download(identifier, reading)
             frozen = [run async for run in freezing.runs(selected)]
-        if self.levels is not None:
+        if self.levels is None:
+            await reading.lock(sorted(selected.datasets))
+        else:
             units = _each([self.levels.units_of_run(run) for run in frozen])
             await self._open(self.levels, units, sorted(selected.datasets), reading, caller.name)
         runs = [await looking.look(run) for run in frozen]
         findings = looking.findings
+        if form.of(wanted) == "zip" and findings.unknown and findings.unknown_size <= self._limits.hashed_at_once:
+            await self._readying.learn(runs)
+            looking = self._looking()
+            runs, findings = [await looking.look(run) for run in frozen], looking.findings
         if findings.absent_count:
             for run in runs:
                 await self._missing(run, reading, caller.name)
@@ -223,17 +270,20 @@ class DataService:
         return ArchiveDownload(archive, kept.load, moment(findings.newest), lambda *_learned: None)
 
     async def prepared_download(self, identifier: UUID, reading: Reading | None = None) -> Download:
-        """The bytes of a prepared download. Raises what `download` does."""
+        """The bytes of a prepared download. Raises what `download` does, and `Deleted`."""
         prepared = await self._prepared.find(identifier)
+        if await self._prepared.has_shrunk(prepared):
+            raise Deleted
         reading = reading or Reading(None)
         changed = False
-        if self.levels is not None:
+        if self.levels is None:
+            await reading.lock(prepared.datasets)
+        else:
             units = self.levels.units_of_prepared(prepared)
             await self._open(self.levels, units, prepared.datasets, reading, prepared.user_name)
             changed = await self.levels.restored_since_measured(prepared)
         if prepared.archive is None or changed:
-            looking = Looking(self._storage, self._known_crcs)
-            findings = await self._prepared.measure(prepared, looking)
+            findings = await self._readying.measure(prepared, again=changed)
             if findings.absent_count:
                 for number in range(prepared.runs):
                     run = await self._prepared.run(prepared.id, number)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -213,6 +214,54 @@ class MainStorageContract:
             await storage.delete([f"many/{number % 3}/{number}"])
 
         await asyncio.gather(*map(one, range(100)))
+
+
+class KeepsUploadsContract:
+    """Subclasses give a `storage` in which uploads can wait, and which is empty."""
+
+    pytestmark = pytest.mark.asyncio
+
+    @pytest.fixture
+    def storage(self) -> Any:
+        """The storage."""
+        raise NotImplementedError
+
+    async def test_an_upload_waits_until_it_is_a_file(self, storage: Any) -> None:
+        upload, location = str(uuid4()), storage.new_location(DATASET, "scan.h5")
+        assert await storage.stat_upload(upload) is None
+        for first in (0, 4):
+            opened = await storage.open_upload(upload)
+            await opened.write(first, DIGITS[first : first + 6])
+            await opened.sync()
+            await opened.close()
+        known = await storage.stat_upload(upload)
+        assert known is not None
+        assert known.size == len(DIGITS)
+        assert await storage.stat([location]) == [None]
+        assert b"".join([piece async for piece in storage.read_upload(upload)]) == DIGITS
+        for _ in range(2):  # whoever was interrupted does it again
+            await storage.place_upload(upload, location)
+        assert await content(storage, location) == DIGITS
+        assert [stat and stat.etag for stat in await storage.stat([location])] == [known.etag]
+        await storage.forget_uploads([upload, str(uuid4())])
+        assert await storage.stat_upload(upload) is None
+        assert await content(storage, location) == DIGITS
+
+    async def test_an_upload_takes_the_place_of_no_file(self, storage: Any) -> None:
+        upload = str(uuid4())
+        opened = await storage.open_upload(upload)
+        await opened.write(0, b"new")
+        await opened.close()
+        await storage.put_at("a/there", pieces(DIGITS))
+        with pytest.raises(BadParameter):
+            await storage.place_upload(upload, "a/there")
+        assert await content(storage, "a/there") == DIGITS
+
+    async def test_an_upload_that_is_not_there_cannot_be_read(self, storage: Any) -> None:
+        with pytest.raises(NoSuchData):
+            [piece async for piece in storage.read_upload(str(uuid4()))]
+        with pytest.raises(NoSuchData):
+            await storage.place_upload(str(uuid4()), "a/b")
 
 
 class ArchiveStorageContract:

@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator, Mapping
 from html import escape
 from typing import Any
 
+import psycopg
 import pytest
 from lxml import etree
 
 from beamcat.config import DatabaseSettings
 from beamcat.database.pool import Database
 from beamcat.doors.data.answers import STATUSES
+from beamcat.doors.digest_headers import MOST_DIGESTED
 from beamcat.errors import ErrorKind
 from beamcat.store.digests.reading import HashingReader
 from beamcat.store.digests.table import DigestTable
@@ -147,7 +149,7 @@ async def test_a_page_lists_what_is_there(facility: Facility, digests: DigestTab
     for accept in ("*/*", BROWSER, ""):
         answer = await ask(facility, DS, accept)
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
-        assert f'<a href="{DS}/a/df1.nxs">a/df1.nxs</a>' in answer.text
+        assert f'<a rel="nofollow" href="{DS}/a/df1.nxs">a/df1.nxs</a>' in answer.text
         assert f'href="{DS}?format=zip"' in answer.text
     page = await ask(facility, f"{DS}/a/df1.nxs", BROWSER)
     assert hashlib.sha256(b"hello world").hexdigest() in page.text
@@ -229,6 +231,122 @@ async def test_names_around_a_dataset_may_be_anything(facility: Facility) -> Non
     assert len(files_of((await ask(facility, f"/data{path}&format=meta4")).content)) == 0
 
 
+async def rename(facility: Facility, entity: str, **members: Any) -> None:
+    answer = await facility.icat.write({entity: members})
+    assert answer.status_code == 200, answer.text
+
+
+async def test_what_was_renamed_is_found_by_its_former_names(facility: Facility) -> None:
+    ids = facility.ids
+    await rename(facility, "Dataset", id=ids["ds"], name="new ds")
+    new = "http://beamcat/data/FAC/inv/1-1/new%20ds"
+    for path, location in (
+        (DS, new),
+        (f"{DS}.meta4", f"{new}?format=meta4"),
+        (f"{DS}?format=zip", f"{new}?format=zip"),
+        (f"{DS}/a/df1.nxs", f"{new}/a/df1.nxs"),
+        ("/data/FAC/inv/1-1/-/?dataset=ds&format=tar", f"{new}?format=tar"),
+    ):
+        answer = await ask(facility, path)
+        assert (answer.status_code, answer.headers["location"]) == (308, location), path
+    assert (await ask(facility, location.removeprefix("http://beamcat"))).status_code == 200
+    assert (await ask(facility, f"{DS}/nothing")).status_code == 404
+
+
+async def test_everything_on_the_way_may_have_been_renamed(facility: Facility) -> None:
+    ids = facility.ids
+    await rename(facility, "Datafile", id=ids["df1"], name="b")
+    await rename(facility, "Dataset", id=ids["ds"], name="ds'")
+    await rename(facility, "Investigation", id=ids["inv"], visitId="1-2")
+    await rename(facility, "Investigation", id=ids["inv"], name="other")
+    await rename(facility, "Facility", id=await one(facility, "Facility"), name="LAB")
+    now = "http://beamcat/data/LAB/other/1-2/ds%27/b"
+    for path in (f"{DS}/a/df1.nxs", "/data/FAC/inv/1-2/ds/b", "/data/LAB/inv/1-2/ds%27/b"):
+        assert (await ask(facility, path)).headers["location"] == now
+    assert (await ask(facility, now.removeprefix("http://beamcat"))).content == b"hello world"
+
+
+async def test_a_dataset_that_moved_is_found_where_it_was(facility: Facility) -> None:
+    around = {
+        "facility": {"id": await one(facility, "Facility")},
+        "type": {"id": await one(facility, "InvestigationType")},
+    }
+    other = (await facility.icat.write({"Investigation": {"name": "o", "visitId": "1", "title": "t", **around}})).json()
+    await rename(facility, "Dataset", id=facility.ids["ds"], investigation={"id": other[0]})
+    assert (await ask(facility, DS)).headers["location"] == "http://beamcat/data/FAC/o/1/ds"
+
+
+async def test_a_name_that_something_has_now_leads_there(facility: Facility) -> None:
+    ids = facility.ids
+    await rename(facility, "Dataset", id=ids["ds"], name="x")
+    await rename(facility, "Dataset", id=ids["ds2"], name="ds")
+    assert (await ask(facility, f"{DS}/df3.dat")).content == b"y" * 52
+    assert (await ask(facility, "/data/FAC/inv/1-1/ds2")).headers["location"] == f"http://beamcat{DS}"
+    await rename(facility, "Dataset", id=ids["ds2"], name="y")
+    await rename(facility, "Dataset", id=ids["ds"], name="ds")
+    assert (await ask(facility, f"{DS}/df2.dat")).content == b"x" * 52
+
+
+async def test_former_names_tell_nobody_what_they_may_not_read(facility: Facility) -> None:
+    await rename(facility, "Dataset", id=facility.ids["ds"], name="secret name")
+    for path in (DS, f"{DS}/df2.dat"):
+        anonymous = await ask(facility, path, Authorization="")
+        assert (anonymous.status_code, "secret" in anonymous.text) == (401, False)
+        forbidden = await ask(facility, path, Authorization=f"Bearer {facility.stranger}")
+        assert (forbidden.status_code, "secret" in forbidden.text) == (403, False)
+
+
+async def test_renaming_an_investigation_writes_one_row_whatever_is_in_it(
+    facility: Facility, database_url: str
+) -> None:
+    await rename(facility, "Investigation", id=facility.ids["inv"], name="other")
+    await rename(facility, "Investigation", id=facility.ids["inv"], title="another title")
+    with psycopg.connect(database_url) as conn:
+        assert conn.execute("SELECT kind, name FROM former_name").fetchall() == [("investigation", "inv")]
+
+
+async def test_what_had_a_doi_and_is_gone_has_a_tombstone(facility: Facility) -> None:
+    ids = facility.ids
+    await rename(facility, "Dataset", id=ids["ds"], doi="10.5072/ds")
+    await facility.icat.delete([{"Dataset": {"id": ids["ds"]}}, {"Dataset": {"id": ids["ds2"]}}])
+    for path in (DS, f"{DS}/df2.dat", f"{DS}.zip"):
+        for session in ("", f"Bearer {facility.session}"):
+            gone = await ask(facility, path, Authorization=session)
+            assert gone.status_code == 410
+            assert gone.json()["doi"] == "10.5072/ds"
+        page = await ask(facility, path, BROWSER)
+        assert page.status_code == 410
+        assert "10.5072/ds" in page.text
+    assert (await ask(facility, "/data/FAC/inv/1-1/ds2")).status_code == 404
+    await rename(facility, "Investigation", id=ids["inv"], name="renamed")
+    for path in (DS, "/data/FAC/renamed/1-1/ds"):
+        assert (await ask(facility, path)).status_code == 410
+
+
+async def test_a_whole_investigation_is_gone(facility: Facility) -> None:
+    ids = facility.ids
+    await rename(facility, "Investigation", id=ids["inv"], doi="10.5072/inv")
+    await rename(facility, "Datafile", id=ids["df2"], doi="10.5072/file")
+    await rename(facility, "Investigation", id=ids["inv"], name="later")
+    await facility.icat.delete({"Investigation": {"id": ids["inv"]}})
+    for path, doi in (
+        ("/data/FAC/later/1-1", "inv"),
+        ("/data/FAC/inv/1-1", "inv"),
+        ("/data/FAC/later/1-1/ds2", "inv"),
+        ("/data/FAC/later/1-1/ds/df2.dat", "file"),
+    ):
+        answer = await ask(facility, path)
+        assert (answer.status_code, answer.json().get("doi")) == (410, f"10.5072/{doi}"), path
+    around = {
+        "facility": {"id": await one(facility, "Facility")},
+        "type": {"id": await one(facility, "InvestigationType")},
+    }
+    again = {"name": "later", "visitId": "1-1", "title": "t", **around}
+    await facility.icat.write({"Investigation": again})
+    assert (await ask(facility, "/data/FAC/later/1-1")).status_code == 200
+    assert (await ask(facility, "/data/FAC/later/1-1/ds2")).status_code == 404
+
+
 async def one(facility: Facility, entity: str) -> int:
     return int((await facility.icat.ask(f"SELECT x.id FROM {entity} x")).json()[0])
 
@@ -276,6 +394,33 @@ async def test_digests_are_told(facility: Facility, digests: DigestTable) -> Non
         wanted = await told(Want_Repr_Digest="adler=9, sha-256=1")
         assert wanted["repr-digest"] == f"adler=:{base64.b64encode(bytes.fromhex(adler)).decode()}:"
         assert "repr-digest" not in await told(Want_Repr_Digest="sha-256=0, sha=5, unixsum=x")
+
+
+async def test_a_small_message_has_its_own_digest(facility: Facility) -> None:
+    async def told(path: str, wanted: str | None, **headers: str) -> tuple[str | None, bytes]:
+        answer = await ask(facility, path, **({"Want_Content_Digest": wanted} if wanted else {}), **headers)
+        return answer.headers.get("content-digest"), answer.content
+
+    for wanted, name in (
+        ("sha-256=10", "sha-256"),
+        ("sha-512=9, sha-256=2", "sha-512"),
+        ("crc32c=9, sha-256", "sha-256"),
+    ):
+        for path, headers in (
+            (f"{DS}/a/df1.nxs", {}),
+            (f"{DS}/a/df1.nxs", {"Range": "bytes=2-5"}),
+            (f"{DS}.zip", {}),
+            (f"{DS}.zip", {"Range": "bytes=2-5,100-120"}),
+        ):
+            digest, content = await told(path, wanted, **headers)
+            computed = base64.b64encode(hashlib.new(name.replace("-", ""), content).digest()).decode()
+            assert digest == f"{name}=:{computed}:"
+    for wanted_not in (None, "sha-256=0", "crc32c=5"):
+        assert (await told(f"{DS}/a/df1.nxs", wanted_not))[0] is None
+    put(facility.base, "1/2/b", bytes(MOST_DIGESTED + 1))
+    digest, content = await told(f"{DS}/df2.dat", "sha-256")
+    assert (digest, len(content)) == (None, MOST_DIGESTED + 1)
+    assert (await told(f"{DS}/df2.dat", "sha-256", Range="bytes=0-9"))[0] is not None
 
 
 async def test_digests_of_other_bytes_are_not_told(facility: Facility, digests: DigestTable) -> None:

@@ -101,6 +101,17 @@ async def test_every_anonymous_session_has_a_cart_of_its_own(topcat: TopCat, dat
         assert [row for (row,) in rows.fetchall() if first in row] == []
 
 
+async def test_two_anonymous_browsers_have_carts_of_their_own(topcat: TopCat, database_url: str) -> None:
+    sessions = [told(await topcat.http.post("/topcat/user/session", data={"plugin": "anon"})) for _ in range(2)]
+    first, second = (each["sessionId"] for each in sessions)
+    told(await topcat.add("dataset ds", session=first))
+    told(await topcat.add("dataset ds2", session=second))
+    assert items(await topcat.cart(session=first)) == [("dataset", topcat.ids["ds"])]
+    assert items(await topcat.cart(session=second)) == [("dataset", topcat.ids["ds2"])]
+    with psycopg.connect(database_url) as conn:
+        assert conn.execute("SELECT count(*) FROM session WHERE mechanism = 'anon'").fetchone() == (1,)
+
+
 async def test_items_that_are_none_are_refused(topcat: TopCat) -> None:
     for wanted in ("", "dataset", "sample 1", "dataset x", "dataset 1; dataset 2", "dataset 9999999999999999999"):
         refused(await topcat.add(wanted), 400, "BadRequestException")

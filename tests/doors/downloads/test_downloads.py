@@ -60,7 +60,7 @@ async def test_with_one_level_a_request_is_complete_at_once(topcat: TopCat) -> N
     assert list(download) == [
         *("id", "facilityName", "userName", "fullName", "transport", "fileName", "preparedId", "sessionId", "email"),
         *("isEmailSent", "status", "priority", "size", "isTwoLevel", "downloadItems", "investigationIds"),
-        *("datasetIds", "datafileIds", "createdAt", "isDeleted", "completedAt"),
+        *("datasetIds", "datafileIds", "createdAt", "isDeleted", "completedAt", "delivered", "deliveredComplete"),
     ]
     expected = {
         **{"id": identifier, "facilityName": "FAC", "userName": "simple/ann", "fullName": "simple/ann"},
@@ -169,6 +169,24 @@ async def test_the_queue_is_for_those_who_have_a_priority(topcat: TopCat) -> Non
     assert told(await topcat.ask("GET", "/user/queue/allowed")) is False
     asked = {"transport": "https", "visitId": "1-1"}
     refused(await topcat.ask("POST", "/user/queue/visit", **asked), 403, "ForbiddenException")
+
+
+async def test_reminders_can_be_refused_by_a_session_and_by_the_link_of_a_mail(topcat: TopCat) -> None:
+    assert told(await topcat.ask("GET", "/user/reminders")) is True
+    assert (await topcat.ask("PUT", "/user/reminders", value="false")).status_code == 200
+    assert told(await topcat.ask("GET", "/user/reminders")) is False
+    assert told(await topcat.ask("GET", "/user/reminders", session=topcat.session)) is True
+    assert (await topcat.ask("PUT", "/user/reminders", value="true")).status_code == 200
+    identifier = await topcat.request("dataset ds")
+    link = f"/topcat/reminders/stop?preparedId={(await topcat.download(identifier))['preparedId']}"
+    page = await topcat.http.get(link)
+    assert '<form method="post"' in page.text
+    assert told(await topcat.ask("GET", "/user/reminders")) is True
+    assert (await topcat.http.post(link, data={"List-Unsubscribe": "One-Click"})).status_code == 200
+    assert told(await topcat.ask("GET", "/user/reminders")) is False
+    for wrong in ("aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "x", ""):
+        answer = await topcat.http.post(f"/topcat/reminders/stop?preparedId={wrong}")
+        assert answer.status_code == (404 if len(wrong) > 1 else 400)
 
 
 class TestTheQueue:

@@ -80,10 +80,10 @@ async def facility(database_url: str, tmp_path: Path, ids_settings: dict[str, An
     settings = settings_for(database_url, store=store, ids=ids, home=tmp_path / "home", **ids_settings)
     async with Opened(settings) as icat:
         await icat.login("simple", {"username": "root"}, {"password": "pw"})
-        yield await _filled(icat, base)
+        yield await filled(icat, base)
 
 
-async def _filled(icat: Icat, base: Path) -> Facility:
+async def filled(icat: Icat, base: Path) -> Facility:
     async def make(entity: str, **members: Any) -> int:
         answer = await icat.write({entity: members})
         assert answer.status_code == 200, answer.text

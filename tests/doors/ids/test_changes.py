@@ -115,8 +115,50 @@ async def test_nothing_changes_where_it_may_not(facility: Facility) -> None:
     told(await facility.http.delete("/ids/delete", params=facility.named({"datafileIds": "df1"})), 501)
 
 
-async def test_forms_of_browsers_are_not_taken(facility: Facility) -> None:
-    told(await facility.post("put", name="x"), 501)
+async def put_form(facility: Facility, *parts: tuple[str, Any]) -> httpx.Response:
+    return await facility.http.post("/ids/put", files=list(parts))
+
+
+def fields(facility: Facility, **more: str | None) -> list[tuple[str, Any]]:
+    usual = {
+        "sessionId": facility.session,
+        "datasetId": str(facility.ids["ds"]),
+        "datafileFormatId": str(facility.ids["format"]),
+        "wrap": "false",
+        **more,
+    }
+    return [(name, (None, value)) for name, value in usual.items() if value is not None]
+
+
+async def test_a_file_comes_in_with_a_form(facility: Facility) -> None:
+    content = bytes(3_000_000)
+    answer = await put_form(facility, *fields(facility, description="d"), ("file", ("é.nxs", content)))
+    assert answer.status_code == 201, answer.text
+    found = await datafile(facility, answer.json()["id"])
+    assert (found["name"], found["description"], found["fileSize"]) == ("é.nxs", "d", 3_000_000)
+    answer = await put_form(facility, *fields(facility, name="named.nxs"), ("file", ("x", b"x")))
+    assert (await datafile(facility, answer.json()["id"]))["name"] == "named.nxs"
+
+
+async def test_forms_that_are_not_right_leave_nothing(facility: Facility) -> None:
+    before, file = stored(facility), ("file", ("new", b"hello"))
+    for parts in (
+        fields(facility),
+        [*fields(facility, unknown="x"), file],
+        [*fields(facility, datasetId=None), file],
+        [*fields(facility), file, file],
+        [*fields(facility), file, ("name", (None, "late"))],
+        [*fields(facility, description="x" * 100_000), file],
+        [file, *fields(facility)],
+    ):
+        assert (await put_form(facility, *parts)).status_code in {400, 413}
+    told(await put_form(facility, *fields(facility, sessionId=facility.stranger), file), 403)
+    told(await facility.post("put", name="x"), 400)
+    assert stored(facility) == before
+    ended_early = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nhel'
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    told(await facility.http.post("/ids/put", content=ended_early, headers=headers), 400)
+    assert stored(facility) == before
 
 
 @pytest.mark.parametrize("ids_settings", [{"store": {"key": "wombat"}}])

@@ -44,6 +44,9 @@ catalogue_checksums_are_crc32 = true
 trust_catalogue_checksums = true
 """
 LARGE = 64_000_000
+VICTIM = 100_000
+HUGE = 10**12
+"""Bytes of a file that has no blocks on the disk."""
 SMALL = 183
 """Bytes of the ZIP file of `df1` alone."""
 
@@ -56,6 +59,12 @@ class Facility:
     session: str
     ids: dict[str, int]
     large: bytes
+    base: Path
+
+    def bytes_read(self) -> int:
+        """What the workers have read so far, from files and from others."""
+        counted = [Path(f"/proc/{worker}/io").read_text().split() for worker in self.beamcat.workers()]
+        return sum(int(words[words.index("rchar:") + 1]) for words in counted)
 
     def prepare(self, *names: str, zip_: bool = False) -> str:
         files = ",".join(str(self.ids[name]) for name in names)
@@ -161,8 +170,13 @@ def _filled(running: Beamcat, base: Path) -> Facility:
         "inv": investigation["id"],
         "df1": make("Datafile", name="a/df1.nxs", **moved, **put(base, "1/2/a", b"hello world"))["id"],
         "large": make("Datafile", name="large", **moved, **put(base, "1/2/b", large))["id"],
+        "victim": make("Datafile", name="victim", **moved, **put(base, "1/2/victim", large[:VICTIM]))["id"],
+        "second victim": make("Datafile", name="v2", **moved, **put(base, "1/2/second victim", large))["id"],
     }
-    return Facility(running, session, ids, large)
+    with (base / "1/2/huge").open("wb") as huge:
+        huge.truncate(HUGE)
+    ids["huge"] = make("Datafile", name="huge", location="1/2/huge", fileSize=HUGE, dataset=dataset)["id"]
+    return Facility(running, session, ids, large, base)
 
 
 def test_ranges_of_several_connections_make_one_delivery(facility: Facility) -> None:
@@ -261,6 +275,58 @@ def test_the_kernel_is_asked_for_what_the_server_sends_in_full(facility: Facilit
     ours = [pair for pair in pairs if pair[0] not in {b"date", b"server"}]
     assert len(ours) == len(pairs) - 2
     assert head_length(int(line.split()[1]), ours) == len(head)
+
+
+def test_every_answer_with_a_body_says_where_it_ends(facility: Facility) -> None:
+    session, prepared = facility.session, facility.prepare("df1")
+    file = facility.ids["df1"]
+    for call in (
+        "ping",
+        "version",
+        f"getSize?sessionId={session}&datafileIds={file}",
+        f"getDatafileIds?sessionId={session}&datafileIds={file}",
+        f"getData?preparedId={prepared}",
+        f"getData?sessionId={session}&datafileIds={file}&zip=true",
+        f"getMetalink?sessionId={session}&datafileIds={file}",
+        f"getDeliveries?sessionId={session}",
+    ):
+        answer = facility.beamcat.http.get(f"/ids/{call}")
+        assert answer.status_code == 200
+        assert ("content-length" in answer.headers) != (answer.headers.get("transfer-encoding") == "chunked"), call
+
+
+def test_a_file_that_was_cut_short_is_not_delivered(facility: Facility) -> None:
+    prepared = facility.prepare("victim")
+    assert len(facility.fetch(prepared, "")[0]) == VICTIM
+    os.truncate(facility.base / "1/2/victim", VICTIM // 2)
+    for _ in range(2):
+        answer = facility.beamcat.http.get("/ids/getData", params={"preparedId": prepared})
+        assert (answer.status_code, answer.json()["code"]) == (500, "InternalException")
+    assert "has changed since the download was prepared" in facility.beamcat.log.read_text()
+
+
+def test_a_file_that_is_cut_short_while_it_is_sent_breaks_the_answer_off(facility: Facility) -> None:
+    prepared = facility.prepare("second victim")
+    with facility.connection() as sock:
+        sock.sendall(f"GET /ids/getData?preparedId={prepared} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        received = len(sock.recv(1 << 16))
+        os.truncate(facility.base / "1/2/second victim", 1_000_000)
+        while piece := _received(sock):
+            received += len(piece)
+    assert received < LARGE
+    assert not facility.status(prepared)["complete"]
+
+
+def test_the_middle_of_a_terabyte_is_there_at_once(facility: Facility) -> None:
+    prepared = facility.prepare("huge", zip_=True)
+    eventually(lambda: facility.beamcat.http.get("/ids/isPrepared", params={"preparedId": prepared}).text == "true")
+    before = facility.bytes_read()
+    began = time.monotonic()
+    asked = {"Range": "bytes=900000000000-900000000999"}
+    answer = facility.beamcat.http.get("/ids/getData", params={"preparedId": prepared}, headers=asked)
+    assert (answer.status_code, len(answer.content)) == (206, 1000)
+    assert time.monotonic() - began < 1
+    assert facility.bytes_read() - before < 2_000_000
 
 
 def test_several_ranges_in_one_response_are_put_where_they_belong(facility: Facility) -> None:

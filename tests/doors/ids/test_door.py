@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import random
 import re
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from beamcat.store.digests.hasher import Hasher
 from tests.doors.ids.conftest import UNKNOWN, Facility, put
 
 Z1 = "020ef16b82eaa4fa2b3c5c43f8a0f170ad010f81f68b551d1db39724604b5853"
@@ -246,6 +249,33 @@ async def test_the_size_of_an_entry_is_that_of_its_bytes(facility: Facility) -> 
     answer = await facility.get("getData", datasetIds="ds")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.infolist()[1].file_size == 60
+    prepared = await facility.prepare(datasetIds="ds")
+    assert (await facility.get("getData", preparedId=prepared)).content == answer.content
+    status = (await facility.get("getDeliveryStatus", preparedId=prepared)).json()
+    assert status["sizeMismatch"] == [facility.ids["df2"]]
+
+
+async def test_a_dataset_is_an_archive_whatever_is_in_it(facility: Facility) -> None:
+    dataset = {"id": facility.ids["empty"]}
+    await facility.icat.write({"Datafile": {"name": "only", "dataset": dataset, **put(facility.base, "8/1", b"only")}})
+    answer = await facility.get("getData", datasetIds="empty")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == ["ids/FAC/inv/1-1/empty/only"]
+
+
+async def test_two_datafiles_at_one_location_are_both_delivered(facility: Facility) -> None:
+    location = put(facility.base, "1/2/a", b"hello world")
+    dataset = {"id": facility.ids["ds"]}
+    await facility.icat.write({"Datafile": {"name": "again", "dataset": dataset, **location}})
+    answer = await facility.get("getData", datasetIds="ds")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert [archive.read(name) for name in archive.namelist()] == [b"hello world", b"x" * 52, b"hello world"]
+
+
+@pytest.mark.parametrize("ids_settings", [{"catalogue": {"max_entities": 2, "root_user_names": ("simple/root",)}}])
+async def test_an_investigation_may_have_more_datasets_than_one_answer_of_the_catalogue(facility: Facility) -> None:
+    ids = (await facility.get("getDatafileIds", investigationIds="inv")).json()["ids"]
+    assert ids == [facility.ids[name] for name in ("df1", "df2", "df3", "df4")]
 
 
 # -- G.5 ----------------------------------------------------------------------------------------------------
@@ -332,13 +362,85 @@ async def test_windows_of_a_larger_archive(facility: Facility) -> None:
         assert answer.content == whole[first : last + 1]
 
 
-@pytest.mark.parametrize("ids_settings", [{"ids": {"catalogue_checksums_are_crc32": False}}])
+UNTRUSTED = {"catalogue_checksums_are_crc32": False}
+
+
+@pytest.mark.parametrize("ids_settings", [{"ids": {**UNTRUSTED, "hash_at_once_bytes": 60}}])
 async def test_without_known_checksums_a_download_begins_at_once(facility: Facility) -> None:
     answer = await facility.get("getData", datasetIds="ds")
     assert answer.headers["etag"].startswith('"zd1-')
     assert int(answer.headers["content-length"]) == len(answer.content)
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
+
+
+@pytest.mark.parametrize("ids_settings", [{"ids": UNTRUSTED}])
+async def test_few_bytes_without_known_checksums_are_read_before(facility: Facility) -> None:
+    answer = await facility.get("getData", datafileIds="df1", zip="true")
+    assert hashlib.sha256(answer.content).hexdigest() == Z1
+
+
+@pytest.mark.parametrize("ids_settings", [{"ids": UNTRUSTED}])
+async def test_what_is_prepared_is_ready_when_its_checksums_are_known(
+    facility: Facility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on = asyncio.Event()
+    fill = Hasher.fill
+
+    async def later(*arguments: Any) -> Any:
+        await may_go_on.wait()
+        return await fill(*arguments)
+
+    await facility.icat.write({"Datafile": {"id": facility.ids["df1"], "checksum": f"md5:{'0' * 32}"}})
+    monkeypatch.setattr(Hasher, "fill", later)
+    prepared = await facility.prepare(datafileIds="df1", zip="true")
+    began = time.monotonic()
+    assert (await facility.get("isPrepared", preparedId=prepared)).text == "false"
+    assert time.monotonic() - began < 1
+    may_go_on.set()
+    while (await facility.get("isPrepared", preparedId=prepared)).text != "true":
+        await asyncio.sleep(0.01)
+    answer = await facility.get("getData", preparedId=prepared)
+    assert hashlib.sha256(answer.content).hexdigest() == Z1
+
+
+@pytest.mark.parametrize("ids_settings", [{"ids": UNTRUSTED}])
+async def test_who_does_not_wait_for_checksums_gets_the_same_bytes_ever_after(
+    facility: Facility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on = asyncio.Event()
+    fill = Hasher.fill
+
+    async def later(*arguments: Any) -> Any:
+        await may_go_on.wait()
+        return await fill(*arguments)
+
+    monkeypatch.setattr(Hasher, "fill", later)
+    prepared = await facility.prepare(datasetIds="ds")
+    assert (await facility.get("isPrepared", preparedId=prepared)).text == "false"
+    first = await facility.get("getData", preparedId=prepared)
+    assert first.headers["etag"].startswith('"zd1-')
+    may_go_on.set()
+    assert (await facility.get("isPrepared", preparedId=prepared)).text == "true"
+    again = await facility.get("getData", preparedId=prepared)
+    assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
+
+
+@pytest.mark.parametrize("ids_settings", [{"ids": {**UNTRUSTED, "hash_before_ready_bytes": 10}}])
+async def test_what_is_too_large_to_be_read_before_is_ready_as_it_is(facility: Facility) -> None:
+    prepared = await facility.prepare(datasetIds="ds")
+    while (await facility.get("isPrepared", preparedId=prepared)).text != "true":
+        await asyncio.sleep(0.01)
+    assert (await facility.get("getData", preparedId=prepared)).headers["etag"].startswith('"zd1-')
+
+
+async def test_what_has_been_deleted_since_cannot_be_fetched(facility: Facility) -> None:
+    kept, shrunk = await facility.prepare(datafileIds="df2"), await facility.prepare(datasetIds="ds")
+    assert (await facility.get("getData", preparedId=shrunk)).status_code == 200
+    await facility.icat.delete({"Datafile": {"id": facility.ids["df1"]}})
+    for _ in range(2):
+        assert "deleted" in told(await facility.get("getData", preparedId=shrunk), 404)["message"]
+        assert (await facility.get("getData", preparedId=kept)).content == b"x" * 52
 
 
 # -- G.7 on one level ---------------------------------------------------------------------------------------

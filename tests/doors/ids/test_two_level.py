@@ -12,7 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
+from beamcat.database.pool import Database
+from beamcat.store.units.locks import Locks
 from tests.doors.ids.conftest import Facility
+from tests.doors.ids.reader import LARGE, Reader, put_large
 from tests.doors.ids.test_door import told
 
 FAST = {
@@ -407,39 +410,10 @@ async def test_bytes_that_another_dataset_has_as_well_stay(facility: Facility) -
     await status_is(facility, "ONLINE", datasetIds="ds,ds2")
 
 
-class Reader:
-    """A client that takes the first bytes, and the rest only when it is told to."""
-
-    def __init__(self, facility: Facility, **parameters: str) -> None:
-        self.body = b""
-        self._begun, self._may_end = asyncio.Event(), asyncio.Event()
-        query = httpx.QueryParams(facility.named(dict(parameters)))
-        self._scope = {"type": "http", "method": "GET", "path": "/ids/getData", "query_string": str(query).encode(),
-                       "headers": [], "root_path": "", "scheme": "http", "server": ("beamcat", 80),
-                       "client": ("10.0.0.1", 1), "http_version": "1.1", "asgi": {"version": "3.0"}}  # fmt: skip
-        self._app = facility.http._transport.app  # type: ignore[attr-defined]
-
-    async def begin(self) -> None:
-        self._reading = asyncio.create_task(self._app(self._scope, self._receive, self._send))
-        await self._begun.wait()
-
-    async def end(self) -> bytes:
-        self._may_end.set()
-        await self._reading
-        return self.body
-
-    async def _receive(self) -> Any:
-        await asyncio.Event().wait()
-
-    async def _send(self, message: Any) -> None:
-        if message["type"] == "http.response.body" and message["body"]:
-            self.body += message["body"]
-            self._begun.set()
-            await self._may_end.wait()
-
-
 @both
 async def test_what_is_being_read_does_not_leave(facility: Facility) -> None:
+    await put_large(facility, "ds")
+    await settled(facility)
     reader = Reader(facility, datasetIds="ds")
     await reader.begin()
     assert (await facility.get("getServiceStatus")).json()["locks"] == [
@@ -458,10 +432,152 @@ async def test_what_is_being_read_does_not_leave(facility: Facility) -> None:
 
 @datafiles
 async def test_a_file_comes_back_while_another_one_is_read(facility: Facility) -> None:
+    large = await put_large(facility, "ds")
+    await settled(facility)
     await archived(facility, datafileIds="df1")
-    reader = Reader(facility, datafileIds="df2")
+    reader = Reader(facility, datafileIds=large)
     await reader.begin()
     not_online(await facility.get("getData", datafileIds="df1"))
     await status_is(facility, "ONLINE", datafileIds="df1")
     assert (await facility.get("getData", datafileIds="df1")).content == b"hello world"
-    assert await reader.end() == b"x" * 52
+    assert await reader.end() == LARGE
+
+
+# -- what clients are told --------------------------------------------------------------------------------
+
+
+async def queued(facility: Facility) -> list[Any]:
+    found: list[Any] = (await facility.get("getServiceStatus")).json()["opsQueue"]
+    return found
+
+
+async def test_what_only_looks_brings_nothing_back(facility: Facility) -> None:
+    await archived(facility, datasetIds="ds")
+    prepared = await prepared_without_restore(facility)
+    probes: list[tuple[str, dict[str, str]]] = [
+        ("HEAD", {}),
+        ("GET", {"If-None-Match": '"z1-x"'}),
+        ("GET", {"If-Modified-Since": "Sat, 01 Jan 2000 00:00:00 GMT"}),
+    ]
+    for method, headers in probes:
+        for path, parameters in (
+            ("/ids/getData", facility.named({"datasetIds": "ds"})),
+            ("/ids/getData", {"preparedId": prepared}),
+            ("/data/FAC/inv/1-1/ds.zip", {"sessionId": facility.session}),
+            ("/data/FAC/inv/1-1/ds/a/df1.nxs", {"sessionId": facility.session}),
+        ):
+            answer = await facility.http.request(method, path, params=parameters, headers=headers)
+            assert answer.status_code == 503, (method, path, answer.text)
+            assert answer.headers["cache-control"] == "no-store"
+    page = await facility.http.get(
+        "/data/FAC/inv/1-1/ds/a/df1.nxs", params={"sessionId": facility.session}, headers={"Accept": "text/html"}
+    )
+    assert page.status_code == 503
+    assert await queued(facility) == []
+    assert (await facility.get("getStatus", datasetIds="ds")).text == "ARCHIVED"
+
+
+async def prepared_without_restore(facility: Facility) -> str:
+    """A prepared download of what is archived, of which nobody wants anything back."""
+    prepared = await facility.prepare(datasetIds="ds")
+    await status_is(facility, "ONLINE", datasetIds="ds")
+    await settled(facility)
+    await archived(facility, datasetIds="ds")
+    return prepared
+
+
+@pytest.mark.parametrize(
+    ("ids_settings", "status"), [({}, 503), ({"not_online_status": 555}, 555)], indirect=["ids_settings"]
+)
+async def test_clients_are_told_when_to_come_back_and_where_to_look(facility: Facility, status: int) -> None:
+    await archived(facility, datasetIds="ds")
+    waits = set()
+    for path, parameters, expected in (
+        ("/ids/getData", facility.named({"datasetIds": "ds"}), 503),
+        ("/data/FAC/inv/1-1/ds.zip", {"sessionId": facility.session}, status),
+    ):
+        for _ in range(12):
+            answer = await facility.http.head(path, params=parameters)
+            assert answer.status_code == expected
+            assert answer.headers["cache-control"] == "no-store"
+            wait_s = int(answer.headers["retry-after"])
+            assert 27 <= wait_s <= 3960
+            waits.add(wait_s)
+        url, _, relation = answer.headers["link"].partition(">; ")
+        assert relation == 'rel="status"'
+        assert facility.session not in url
+        looked = await facility.http.get(url.removeprefix("<"))
+        assert (looked.status_code, looked.text) == (200, "ARCHIVED")
+    assert len(waits) > 1, "those who were told at the same time come back at different ones"
+
+
+async def test_a_failed_restore_is_told_by_permanent_urls_too(facility: Facility, tmp_path: Path) -> None:
+    await archived(facility, datasetIds="ds")
+    (copy,) = zips(tmp_path)
+    copy.unlink()
+    await facility.post("restore", datasetIds="ds")
+    await failed(facility)
+    answer = await facility.http.get("/data/FAC/inv/1-1/ds.zip", params={"sessionId": facility.session})
+    assert (answer.status_code, answer.json()["detail"]) == (500, "Restore failed")
+
+
+async def test_what_is_busy_is_told_by_permanent_urls_too(facility: Facility, database: Database) -> None:
+    locks = Locks(database)
+    held = await locks.acquire([facility.ids["ds"]], exclusive=True)
+    answer = await facility.http.get("/data/FAC/inv/1-1/ds.zip", params={"sessionId": facility.session})
+    assert (answer.status_code, answer.json()["detail"]) == (503, "Data is busy")
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["cache-control"] == "no-store"
+    await locks.release(held)
+
+
+@pytest.mark.parametrize("ids_settings", [{"process_queue_interval_s": 1000}], indirect=True)
+async def test_whoever_waits_is_told_how_long(facility: Facility, database: Database) -> None:
+    prepared = await facility.prepare(datasetIds="ds,ds2")
+    online = (await facility.get("getRestoreStatus", preparedId=prepared)).json()
+    assert online == {"status": "ONLINE", "units": 2, "online": 2, "restoring": 0, "failed": 0, "position": None,
+                      "waitSeconds": None}  # fmt: skip
+    async with database.connection() as connection:
+        await connection.execute("UPDATE unit SET online = false WHERE id = %s", (facility.ids["ds"],))
+        await connection.execute(
+            "INSERT INTO unit (kind, id, dataset_id, online, wanted, requested_at)"
+            " SELECT 'dataset', n, n, false, 'RESTORE', now() - interval '1 hour' FROM generate_series(900, 909) n"
+        )
+        await connection.execute(
+            "INSERT INTO unit (kind, id, dataset_id, online, restored)"
+            " SELECT 'dataset', n, n, true, now() - interval '10 s' FROM generate_series(910, 929) n"
+        )
+    archived_yet = (await facility.get("getRestoreStatus", datasetIds="ds,ds2")).json()
+    assert (archived_yet["status"], archived_yet["online"], archived_yet["position"]) == ("ARCHIVED", 1, None)
+    assert (await facility.post("restore", datasetIds="ds")).status_code == 204
+    waiting = (await facility.get("getRestoreStatus", preparedId=prepared)).json()
+    assert waiting.pop("waitSeconds") in {5, 6, 7}, "eleven, and two came back in a second"
+    assert waiting == {"status": "RESTORING", "units": 2, "online": 1, "restoring": 1, "failed": 0, "position": 10}
+    told(await facility.get("getRestoreStatus", sessionId=facility.stranger, datasetIds="ds"), 403)
+    told(await facility.http.get("/ids/getRestoreStatus", params={"datasetIds": "1"}), 400)
+
+
+async def test_whoever_prepares_need_not_ask_again(facility: Facility) -> None:
+    """The restore is asked for when the id is told, even while the data are still leaving."""
+    assert (await facility.post("archive", datasetIds="ds")).status_code == 204
+    await status_is(facility, "ARCHIVED", datasetIds="ds")
+    await facility.prepare(datasetIds="ds")
+    await status_is(facility, "ONLINE", datasetIds="ds")
+    await settled(facility)
+    assert (await facility.get("getStatus", datasetIds="ds")).text == "ONLINE"
+
+
+@both
+async def test_a_write_that_a_server_has_left_behind_is_done(facility: Facility, database: Database) -> None:
+    """G row 103: a server was killed between the put and the write, and another one was while it wrote."""
+    assert (await put(facility, "ds2", "new", b"new")).status_code == 201
+    async with database.connection() as connection:
+        await connection.execute(
+            "UPDATE unit SET wanted = NULL, running = 'WRITE', ticket = gen_random_uuid(), worker = 'dead',"
+            " until = now() - interval '1 s' WHERE wanted = 'WRITE'"
+        )
+    await settled(facility)
+    async with database.connection() as connection:
+        rows = await (await connection.execute("SELECT DISTINCT marked FROM unit WHERE copy IS NOT NULL")).fetchall()
+    assert rows == [(False,)]
+    await archived(facility, datasetIds="ds2")

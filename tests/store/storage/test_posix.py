@@ -17,7 +17,7 @@ import pytest
 from beamcat.errors import BadParameter, Unavailable
 from beamcat.store.storage.contract import MainStorage, NoSuchData, StorageFull
 from beamcat.store.storage.posix import PosixStorage
-from beamcat.testing.storage import DATASET, DIGITS, MainStorageContract, content, pieces
+from beamcat.testing.storage import DATASET, DIGITS, KeepsUploadsContract, MainStorageContract, content, pieces
 
 
 class TestPosixStorage(MainStorageContract):
@@ -34,6 +34,22 @@ class TestPosixStorageByName(MainStorageContract):
         storage = PosixStorage(tmp_path, layout="name")
         yield storage
         storage.close()
+
+
+class TestPosixUploads(KeepsUploadsContract):
+    @pytest.fixture(params=["uuid", "name"])
+    def storage(self, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[PosixStorage]:
+        storage = PosixStorage(tmp_path, layout=request.param)
+        yield storage
+        storage.close()
+
+
+def test_nobody_reads_or_names_an_upload_as_a_file(tmp_path: Path) -> None:
+    storage = PosixStorage(tmp_path)
+    for location in (".uploads/x", ".incoming/x"):
+        with pytest.raises(BadParameter):
+            storage.local_path(location)
+    storage.close()
 
 
 @pytest.fixture

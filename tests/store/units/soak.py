@@ -1,4 +1,4 @@
-"""Data go to the archive and back, and files come in, while processes are killed: no byte is lost, nothing is stuck.
+"""Data go to the archive and back, come in and go, while processes are killed: no byte is lost, nothing is stuck.
 
 The long form: `python -m tests.store.units.soak --kills 100`.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
 import random
 import shutil
@@ -15,24 +14,34 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
+from beamcat.config import DatabaseSettings
+from beamcat.database.cluster import SUPERUSER
+from beamcat.database.embedded import EmbeddedPostgres
 from tests.crashes.killer import ENDS_THE_SERVER, kill
 from tests.running import Beamcat
+from tests.store.units.asking import Book, Client
+from tests.store.units.looking import Looker, eventually, left_behind
 
 WORKERS = 2
+CLIENTS = 3
 DATASETS = 6
 FILES = 4
-LARGEST_FILE = 200_000
 LEASE_S = 2.0
-PATIENCE_S = 60.0
-"""Within which all that was asked for has to be done after the last kill."""
-CALLS = ("archive", "archive", "restore", "write", "getData", "prepareData", "put")
+LONGEST_DELAY_S = 1.5
+"""Between a server that works and the next kill."""
+BACK_WITHIN_S = 60.0
+KINDS = ("worker", "worker", "everything", "worker", "postmaster", "worker", "parent", "worker", "backend", "worker")
+"""What is killed, in this order, and then again."""
+LEVELS = "start_archiving_bytes = 3_000_000\nstop_archiving_bytes = 2_000_000\n"
+"""So that the main storage is tidied all the time."""
 
 
 @dataclass
@@ -44,70 +53,89 @@ class Soak:
     kills: int
     seed: int
     say: Callable[[str], None] = print
-    violations: list[str] = field(default_factory=list)
+    book: Book = field(default_factory=Book)
     killed: Counter[str] = field(default_factory=Counter)
-    asked: Counter[str] = field(default_factory=Counter)
+    orphans: list[str] = field(default_factory=list)
+    """Bytes of uploads that were cut off, at the end."""
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
-        self._digests: dict[int, str] = {}
         self._datasets: list[int] = []
+        self._clients: list[Client] = []
         self._session = ""
 
     def __enter__(self) -> Soak:
         for name in ("main", "archive"):
             (self.folder / name).mkdir(parents=True)
-        self._start("0")
+        self._start("0", LEVELS)
         self._port = self.beamcat.url.rsplit(":", 1)[1]
         self._fill()
         return self
 
     def __exit__(self, *_: object) -> None:
+        for client in self._clients:
+            client.end()
         if self.beamcat.process.poll() is None:
             self.beamcat.stop()
 
+    @property
+    def violations(self) -> list[str]:
+        """What is as it must not be."""
+        return self.book.violations
+
     def run(self) -> None:
         """Ask and kill as planned, then look for everything."""
+        for client in self._clients:
+            client.start()
         while self.killed.total() < self.kills:
-            until = time.monotonic() + self._chance.uniform(0.05, 1.0)
-            while time.monotonic() < until:
-                self._ask(self._chance.choice(CALLS))
-            kind = "everything" if self.killed.total() % 10 == 9 else "worker"
+            time.sleep(self._chance.uniform(0.05, LONGEST_DELAY_S))
+            kind = KINDS[self.killed.total() % len(KINDS)]
             what = kill(self.beamcat, kind, self._chance)
             self.killed[kind] += 1
             if kind in ENDS_THE_SERVER:
                 self.beamcat.stop()  # waits for the dead
-                self._start(self._port)
-            self.say(f"{self.killed.total():4} {what:45.45} {self.asked.total():6} calls, {len(self._digests)} files")
+                self._start(self._port, LEVELS)
+            if not eventually(self._is_back, BACK_WITHIN_S):
+                self.book.report(f"the service does not come back after {what}")
+                return
+            asked, files = self.book.asked.total(), len(self.book.digests)
+            self.say(f"{self.killed.total():4} {what:45.45} {asked:6} calls, {files} files")
+        for client in self._clients:
+            client.end()
+        self._clients = []
         self.verify()
 
     def verify(self) -> None:
-        """Report what is stuck, and every file whose bytes are not where they can be had."""
-        if not self._eventually(self._is_idle):
-            self.violations.append(f"stuck: {self._get('getRestoreQueue').text[:2000]}")
-        failures = self._get("getServiceStatus").json()["failures"]
-        if failures:
-            self.violations.append(f"restores have failed: {failures}")
-        for dataset in self._datasets:
-            for _ in range(2):  # what a put has brought into an archived dataset is beside the rest
-                self._post("restore", datasetIds=dataset)
-            if not self._eventually(lambda one=dataset: self._is_online(one)):
-                told = self._get("getStatus", datasetIds=dataset).text
-                self.violations.append(f"dataset {dataset} does not come back: {told}")
-        for identifier, digest in self._digests.items():
-            answer = self._get("getData", datafileIds=identifier)
-            if answer.status_code != httpx.codes.OK:
-                self.violations.append(f"datafile {identifier} is lost: {answer.status_code} {answer.text[:200]}")
-            elif hashlib.sha256(answer.content).hexdigest() != digest:
-                self.violations.append(f"datafile {identifier} has other bytes")
+        """Report what is stuck, every file that cannot be had, and what nobody knows of."""
+        looker = Looker(self.beamcat.http, self._session, self.book)
+        for violation in looker.every_byte_is_there():  # while the main storage is still tidied
+            self.book.report(violation)
+        self.beamcat.stop()
+        self._start(self._port, "")
+        looker = Looker(self.beamcat.http, self._session, self.book)
+        for violation in looker.nothing_is_stuck():
+            self.book.report(violation)
+        for violation in looker.every_byte_is_there():
+            self.book.report(violation)
+        with self._superuser() as conn:
+            folders = (self.folder / "main", self.folder / "archive")
+            eventually(lambda: not any(left_behind(conn, *folders).values()), 8 * LEASE_S)
+            for what, names in left_behind(conn, *folders).items():
+                uploads = [name for name in names if what.endswith("main storage") and name not in self.book.locations]
+                self.orphans += uploads
+                others = sorted(set(names) - set(uploads))
+                if others:
+                    self.book.report(f"left behind: {len(others)} {what}: {others[:5]}")
 
-    def _start(self, port: str) -> None:
+    def _start(self, port: str, levels: str) -> None:
         config = f"""
 [catalogue]
 root_user_names = ["simple/root"]
 [authenticator.simple]
 kind = "simple"
 users = {{ root = "pw" }}
+[protection]
+enabled = false
 [database]
 embedded_shared_buffers = "64MB"
 [store]
@@ -123,8 +151,10 @@ delay_datafile_operations_s = 0.2
 process_queue_interval_s = 0.05
 recall_poll_s = 0.05
 retry_s = 0.2
+size_check_interval_s = 0.3
+pin_hours = 0
 lease_s = {LEASE_S}
-"""
+{levels}"""
         options = ("--port", port, "--workers", str(WORKERS))
         self.beamcat = Beamcat(self.folder / "home", *options, config=config)
         self._session = self.beamcat.login("root", "pw")
@@ -133,13 +163,18 @@ lease_s = {LEASE_S}
         facility = self._make("Facility", name="FAC")
         kind = self._make("InvestigationType", name="t", facility=facility)
         dataset_type = self._make("DatasetType", name="t", facility=facility)
-        self._format = self._make("DatafileFormat", name="f", version="1", facility=facility)["id"]
+        format_id = self._make("DatafileFormat", name="f", version="1", facility=facility)["id"]
         inv = self._make("Investigation", name="inv", visitId="1", title="t", facility=facility, type=kind)
         for number in range(DATASETS):
             dataset = self._make("Dataset", name=f"ds{number}", investigation=inv, type=dataset_type)
             self._datasets.append(dataset["id"])
+        self._clients = [
+            Client(self.beamcat.url, lambda: self._session, self._datasets, format_id, self.book, f"{self.seed}-{each}")
+            for each in range(CLIENTS)
+        ]
+        for dataset in self._datasets:
             for file in range(FILES):
-                self._put(dataset["id"], f"file{file}")
+                self._clients[0].put(dataset, f"file{file}")
 
     def _make(self, entity: str, **members: Any) -> dict[str, int]:
         data = {"sessionId": self._session, "entities": json.dumps({entity: members})}
@@ -147,50 +182,16 @@ lease_s = {LEASE_S}
         assert answer.status_code == httpx.codes.OK, answer.text
         return {"id": int(answer.json()[0])}
 
-    def _ask(self, call: str) -> None:
-        """One call, which may have no answer, or not the one that was hoped for: others move the same data."""
-        dataset = self._chance.choice(self._datasets)
-        self.asked[call] += 1
+    def _is_back(self) -> bool:
         with contextlib.suppress(httpx.TransportError):
-            if call == "put":
-                if len(self._digests) < DATASETS * FILES * 4:
-                    self._put(dataset, f"put{self.asked[call]}")
-            elif call == "getData":
-                self._get(call, datasetIds=dataset)
-            else:
-                self._post(call, datasetIds=dataset)
+            return self.beamcat.http.get("/readyz").status_code == httpx.codes.OK
+        return False
 
-    def _put(self, dataset: int, name: str) -> None:
-        content = self._chance.randbytes(self._chance.randrange(LARGEST_FILE))
-        query = {"sessionId": self._session, "datasetId": dataset, "datafileFormatId": self._format, "name": name}
-        answer = self.beamcat.http.put("/ids/put", params=query, content=content)
-        if answer.status_code == httpx.codes.CREATED:
-            self._digests[answer.json()["id"]] = hashlib.sha256(content).hexdigest()
-
-    def _get(self, call: str, **parameters: Any) -> httpx.Response:
-        for _ in range(50):  # a worker that was killed takes its connections with it
-            with contextlib.suppress(httpx.TransportError):
-                return self.beamcat.http.get(f"/ids/{call}", params={"sessionId": self._session, **parameters})
-            time.sleep(0.05)
-        raise AssertionError("the server is away")
-
-    def _post(self, call: str, **parameters: Any) -> httpx.Response:
-        return self.beamcat.http.post(f"/ids/{call}", data={"sessionId": self._session, **parameters})
-
-    def _is_idle(self) -> bool:
-        status = self._get("getServiceStatus").json()
-        return not status["opsQueue"] and not status["locks"]
-
-    def _is_online(self, dataset: int) -> bool:
-        return self._get("getStatus", datasetIds=dataset).text == "ONLINE"
-
-    def _eventually(self, what: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + PATIENCE_S
-        while not what():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
-        return True
+    @contextlib.contextmanager
+    def _superuser(self) -> Iterator[psycopg.Connection[Any]]:
+        url = EmbeddedPostgres(self.folder / "home", DatabaseSettings()).url
+        with psycopg.connect(url.replace("//beamcat:", f"//{SUPERUSER}:", 1), autocommit=True) as conn:
+            yield conn
 
 
 def main() -> int:
@@ -203,9 +204,12 @@ def main() -> int:
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
     folder = Path(tempfile.mkdtemp(prefix="beamcat-units-")).resolve()
     print(f"seed {seed}, folder {folder}", flush=True)
+    begun = time.monotonic()
     with Soak(folder, given.unit, given.kills, seed, lambda line: print(line, flush=True)) as soak:
         soak.run()
-    print(f"{soak.killed.total()} kills, {dict(soak.asked)}, {len(soak.violations)} violations")
+    print(f"{soak.killed.total()} kills in {time.monotonic() - begun:.0f} s: {dict(soak.killed)}")
+    print(f"calls: {dict(soak.book.asked)}; {len(soak.book.digests)} files at the end")
+    print(f"{len(soak.violations)} violations, {len(soak.orphans)} files of uploads that were cut off")
     print("\n".join(soak.violations))
     if soak.violations:
         return 1

@@ -2,115 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from beamcat.config import IdsSettings, Settings, StoreSettings
-from beamcat.database.pool import Database
-from beamcat.store.prepared import PreparedDownloads
-from beamcat.store.selection import Selections, Terms
-from beamcat.store.storage.immediate import ImmediateArchive
-from beamcat.store.storage.posix import PosixStorage
-from beamcat.store.units.opening import TwoLevelStorage, two_levels
-from beamcat.store.units.operations import Moves
-from beamcat.store.units.queue import Taken, Units
-from beamcat.store.units.transitions import ARCHIVE, RESTORE, WRITE, Kind, Operation
-from tests.catalogue.site import Site
-from tests.store.test_freezing import make
-
-LEASE_S = 2.0
-FILES = {"one": b"1" * 1000, "two": b"2" * 2000, "three": b"3" * 3000}
-
-
-class Killed(BaseException):
-    """In place of SIGKILL: nothing that comes after it is done."""
-
-
-class Rig:
-    """A dataset of three files, with both storages."""
-
-    def __init__(self, site: Site, dataset: int, base: Path, kind: Kind) -> None:
-        self.site, self.dataset, self.base, self.kind = site, dataset, base, kind
-        self.main = PosixStorage(base / "main")
-        self.archive = ImmediateArchive(PosixStorage(base / "archive"))
-        self.first, self.second = self.worker(), self.worker()
-
-    def worker(self) -> TwoLevelStorage:
-        """Another worker."""
-        waits = {"delay_dataset_writes_s": 0, "delay_datafile_operations_s": 0, "recall_poll_s": 0.01}
-        settings = Settings(
-            home=self.base / "home", store=StoreSettings(unit=self.kind), ids=IdsSettings(lease_s=LEASE_S, **waits)
-        )
-        selections = Selections(self.site.database, self.site.rulebooks, Terms())
-        prepared = PreparedDownloads(self.site.database, most=10)
-        return two_levels(settings, self.archive, self.main, selections, prepared, database=self.site.database)
-
-    async def units(self) -> Units:
-        if self.kind == "dataset":
-            return Units([self.dataset], [self.dataset])
-        ids = [row[0] for row in await self.site.rows("SELECT id FROM datafile ORDER BY id")]
-        return Units(ids, [self.dataset] * len(ids))
-
-    async def ask(self, operation: Operation) -> None:
-        await self.first.levels.queue.request(operation, await self.units(), "ann")
-
-    async def finish(self, worker: TwoLevelStorage | None = None) -> None:
-        """Do all that is to be done, that of dead workers as well."""
-        worker = worker or self.second
-        while await self.site.value("SELECT count(*) FROM unit WHERE wanted IS NOT NULL OR running IS NOT NULL"):
-            await worker.worker.take_some()
-            await worker.worker.idle()
-            await asyncio.sleep(0.02)
-
-    async def killed_at(self, operation: Operation, place: Callable[[], None]) -> list[Taken]:
-        """Have the first worker do it, and die where `place` puts it."""
-        await self.ask(operation)
-        units = await self.first.levels.queue.take([operation], 10)
-        assert units
-        place()
-        moves = self.first.worker.moves
-        with pytest.raises(Killed):
-            await doing(moves, operation)(units)
-        await self.forget()
-        return units
-
-    async def forget(self) -> None:
-        """What a worker is doing is not its own any more."""
-        await self.site.rows("UPDATE unit SET until = now() - interval '1 s' WHERE running IS NOT NULL RETURNING 1")
-
-    def held(self, folder: str) -> dict[str, bytes]:
-        files = (path for path in (self.base / folder).rglob("*") if path.is_file())
-        return {path.name: path.read_bytes() for path in files if ".incoming" not in path.parts}
-
-    async def comes_back(self) -> None:
-        await self.ask(RESTORE)
-        await self.finish()
-        assert self.held("main") == FILES
-        assert await self.site.rows("SELECT DISTINCT online, failure FROM unit") == [(True, None)]
-
-
-def doing(moves: Moves, operation: Operation) -> Callable[[Any], Awaitable[None]]:
-    return {WRITE: moves.write, ARCHIVE: moves.archive, RESTORE: moves.restore}[operation]
-
-
-@pytest.fixture(params=["dataset", "datafile"])
-async def rig(database: Database, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
-    site = Site(database)
-    for folder in ("main", "archive"):
-        (tmp_path / folder).mkdir()
-    for name, content in FILES.items():
-        (tmp_path / "main" / name).write_bytes(content)
-    made = Rig(site, await make(site, [(name, name) for name in FILES]), tmp_path, request.param)
-    yield made
-    for worker in (made.first, made.second):
-        worker.sender.close()
-    made.main.close()
-    made.archive.close()
+from beamcat.store.units.transitions import ARCHIVE, RESTORE, WRITE
+from tests.store.units.rig import FILES, Killed, Rig
 
 
 async def archived(rig: Rig) -> None:
@@ -216,5 +114,47 @@ async def test_a_dataset_without_the_record_of_its_copy_is_found_where_others_pu
     for name in FILES:
         (rig.base / "main" / name).unlink()
     await rig.comes_back()
+    await archived(rig)
+    await rig.comes_back()
+
+
+async def test_a_copy_that_was_replaced_goes_even_if_its_worker_does_not_live_to_see_to_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if rig.kind == "datafile":
+        return
+    await rig.ask(WRITE)
+    await rig.finish()
+
+    async def cut_off(_names: list[str]) -> None:
+        monkeypatch.undo()
+        raise Killed
+
+    await rig.killed_at(WRITE, lambda: monkeypatch.setattr(rig.archive, "delete", cut_off))
+    assert len(rig.held("archive")) == 2
+    async with rig.site.database.connection() as connection:
+        assert await rig.second.tidier.clean(connection) == 1
+        assert await rig.second.tidier.clean(connection) == 0
+    assert len(rig.held("archive")) == 1
+    await archived(rig)
+    await rig.comes_back()
+
+
+async def test_a_worker_that_was_taken_for_dead_removes_the_copy_it_has_made(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = rig.archive.put
+
+    async def and_sleep(name: str, pieces: Any, size: int | None = None) -> None:
+        monkeypatch.undo()
+        await put(name, pieces, size)
+        await rig.forget()
+        await rig.finish(rig.second)
+
+    await rig.ask(WRITE)
+    units = await rig.first.levels.queue.take([WRITE], 10)
+    monkeypatch.setattr(rig.archive, "put", and_sleep)
+    await rig.first.worker.moves.write(units)
+    assert len(rig.held("archive")) == (1 if rig.kind == "dataset" else 3)
     await archived(rig)
     await rig.comes_back()

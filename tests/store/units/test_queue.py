@@ -12,8 +12,9 @@ import pytest
 
 from beamcat.database.pool import Database
 from beamcat.store.units.locks import Busy, Locks
-from beamcat.store.units.queue import Outcome, Queue, Taken, Terms, Units
+from beamcat.store.units.queue import Queue
 from beamcat.store.units.transitions import ARCHIVE, RESTORE, WRITE, Operation
+from beamcat.store.units.values import Outcome, Taken, Terms, Units
 
 NOW = timedelta()
 TERMS = Terms(dataset_writes=NOW, datafile_operations=NOW, retry=NOW)
@@ -68,6 +69,15 @@ async def test_datafiles_wait_for_the_first_of_them_and_go_together(database: Da
     await queue.request(RESTORE, units(1), "ann")
     await queue.request(RESTORE, units(2), "bob")
     assert await row(database, 1, "not_before") == await row(database, 2, "not_before")
+
+
+async def test_datafiles_do_not_wait_for_what_is_tried_again_later(database: Database) -> None:
+    queue = Queue(database, replace(TERMS, kind="datafile", retry=timedelta(hours=1)))
+    await queue.request(WRITE, units(1), "ann")
+    (unit,) = await take(queue, WRITE)
+    await queue.failed(unit, "the tape is torn")
+    await queue.request(RESTORE, units(2), "bob")
+    assert [taken.id for taken in await take(queue, RESTORE)] == [2]
 
 
 async def test_an_operation_of_a_dead_worker_is_taken_up_again(database: Database) -> None:

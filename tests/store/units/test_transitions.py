@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from beamcat.database.pool import Database
-from beamcat.store.units.queue import Queue, Terms, Units
+from beamcat.store.units.queue import Queue
 from beamcat.store.units.transitions import (
     REQUESTS,
     RESTORE,
@@ -14,6 +14,7 @@ from beamcat.store.units.transitions import (
     Operation,
     change,
 )
+from beamcat.store.units.values import Terms, Units
 
 # Each row: what is queued, then what is queued after the requests in the order of `REQUESTS`; `*` marks the unit.
 DATASETS = """

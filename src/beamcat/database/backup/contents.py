@@ -18,7 +18,10 @@ LEFT_OUT = {
     "alembic_version": "the version of the schema is in the manifest",
     "session": "people sign in again",
     "login_failure": "forgotten after minutes anyway",
+    "daily_use": "holds for a day only",
+    "restore_under_way": "is counted anew",
     RESTORE_MARKER: "is there only while a restore runs",
+    "upload_journal": "bytes that came in after the backup are left alone",
     "unit_lock": "who held a lock then does not hold it now",
 }
 """The tables that no backup holds, and why. Every other table of the schema is held."""

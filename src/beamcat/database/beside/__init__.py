@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from beamcat.database.beside import access, data, downloads, events
+from beamcat.database.beside import access, data, downloads, events, protection, targets, uploads
 
-INFRASTRUCTURE = (*access.STATEMENTS, *events.STATEMENTS, *data.STATEMENTS, *downloads.STATEMENTS)
+INFRASTRUCTURE = (
+    *access.STATEMENTS,
+    *events.STATEMENTS,
+    *data.STATEMENTS,
+    *downloads.STATEMENTS,
+    *protection.STATEMENTS,
+    *targets.STATEMENTS,
+    *uploads.STATEMENTS,
+)

@@ -88,6 +88,38 @@ STATEMENTS = (
     "CREATE INDEX delivery_prepared_id_idx ON delivery (prepared_id, started) WHERE prepared_id IS NOT NULL",
     "CREATE INDEX delivery_started_idx ON delivery (started, id)",
     "CREATE INDEX delivery_under_way_idx ON delivery (coalesce(last_byte, started)) WHERE completed IS NULL",
+    # Prepared downloads of whose datasets files were deleted, and whether any was of theirs. Written by triggers.
+    """CREATE TABLE prepared_shrunk (
+    prepared_id uuid PRIMARY KEY REFERENCES prepared (id) ON DELETE CASCADE,
+    gone boolean NOT NULL DEFAULT false
+)""",
+    # What things were called before, and where: `around_id` is what they lay in. Kept by triggers.
+    """CREATE TABLE former_name (
+    kind text COLLATE "C" NOT NULL CHECK (kind IN ('facility', 'investigation', 'dataset', 'datafile')),
+    around_id bigint NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    visit_id text COLLATE "C" NOT NULL,
+    entity_id bigint NOT NULL,
+    until timestamptz NOT NULL,
+    PRIMARY KEY (kind, around_id, name, visit_id)
+)""",
+    # What had a DOI and was deleted, with the names it had then. Kept by triggers.
+    """CREATE TABLE tombstone (
+    kind text COLLATE "C" NOT NULL CHECK (kind IN ('investigation', 'dataset', 'datafile')),
+    entity_id bigint NOT NULL,
+    around_id bigint NOT NULL,
+    facility text COLLATE "C" NOT NULL,
+    investigation text COLLATE "C" NOT NULL,
+    visit_id text COLLATE "C" NOT NULL,
+    dataset text COLLATE "C",
+    datafile text COLLATE "C",
+    title text COLLATE "C",
+    doi text COLLATE "C" NOT NULL,
+    deleted timestamptz NOT NULL,
+    PRIMARY KEY (kind, entity_id)
+)""",
+    "CREATE INDEX tombstone_names_idx ON tombstone (facility, investigation, visit_id)",
+    "CREATE INDEX tombstone_around_id_idx ON tombstone (kind, around_id)",
     # What is moved between main storage and archive as one, and how it stands with it: see `store.units`.
     """CREATE TABLE unit (
     kind text COLLATE "C" NOT NULL CHECK (kind IN ('dataset', 'datafile')),
@@ -126,6 +158,8 @@ STATEMENTS = (
     "CREATE INDEX unit_running_idx ON unit (kind, running, until) WHERE running IS NOT NULL",
     "CREATE INDEX unit_failure_idx ON unit (kind, id) WHERE failure IS NOT NULL",
     "CREATE INDEX unit_online_idx ON unit (kind, accessed, id) INCLUDE (size) WHERE online",
+    "CREATE INDEX unit_restored_idx ON unit (kind, restored DESC) WHERE restored IS NOT NULL",
+    "CREATE INDEX unit_attempt_idx ON unit (kind, id) WHERE attempt IS NOT NULL AND attempt IS DISTINCT FROM copy",
     # Who reads or changes the bytes of a dataset. A lock that is not renewed is gone after its lease.
     """CREATE TABLE unit_lock (
     dataset_id bigint NOT NULL,
@@ -136,5 +170,14 @@ STATEMENTS = (
 )""",
     "CREATE INDEX unit_lock_holder_idx ON unit_lock (holder)",
     "CREATE INDEX unit_lock_until_idx ON unit_lock (until)",
+    # Datafiles that are being deleted, so that their bytes go even if nobody lives to see to it: see `store.removal`.
+    """CREATE TABLE removal (
+    datafile_id bigint PRIMARY KEY,
+    dataset_id bigint NOT NULL,
+    location text COLLATE "C" NOT NULL,
+    user_name text COLLATE "C" NOT NULL,
+    since timestamptz NOT NULL
+)""",
+    "CREATE INDEX removal_dataset_id_idx ON removal (dataset_id)",
     "CREATE INDEX prepared_datasets_idx ON prepared USING gin (datasets)",
 )

@@ -49,9 +49,11 @@ STATEMENTS = (
     next_look timestamptz NOT NULL DEFAULT now(),
     tries integer NOT NULL DEFAULT 0,
     failing_since timestamptz,
-    problem text COLLATE "C"
+    problem text COLLATE "C",
+    reminded timestamptz
 )""",
     "CREATE INDEX download_owner_idx ON download (owner, facility_name, id)",
+    "CREATE INDEX download_prepared_id_idx ON download (prepared_id) WHERE prepared_id IS NOT NULL",
     """CREATE INDEX download_under_way_idx ON download (status, next_look)
     WHERE status IN ('QUEUED', 'PREPARING', 'RESTORING') AND NOT is_deleted""",
     """CREATE TABLE download_item (
@@ -61,12 +63,19 @@ STATEMENTS = (
     entity_id bigint NOT NULL
 )""",
     "CREATE INDEX download_item_download_id_idx ON download_item (download_id, id)",
-    # Mails about finished downloads that have still to be sent.
+    # Mails about downloads that have still to be sent.
     """CREATE TABLE download_mail (
-    download_id bigint PRIMARY KEY REFERENCES download (id) ON DELETE CASCADE,
+    download_id bigint NOT NULL REFERENCES download (id) ON DELETE CASCADE,
     custom_value text COLLATE "C" NOT NULL,
     due timestamptz NOT NULL,
-    tries integer NOT NULL DEFAULT 0
+    tries integer NOT NULL DEFAULT 0,
+    about text COLLATE "C" NOT NULL DEFAULT 'ready' CHECK (about IN ('ready', 'stalled')),
+    PRIMARY KEY (download_id, about)
+)""",
+    # Who wants no reminders of downloads that have come to a stop.
+    """CREATE TABLE no_reminders (
+    owner text COLLATE "C" PRIMARY KEY,
+    since timestamptz NOT NULL
 )""",
     # Transports that administrators have switched off, or say something about.
     """CREATE TABLE download_type_status (

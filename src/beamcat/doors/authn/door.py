@@ -36,6 +36,7 @@ STATUS = {
     ErrorKind.NO_SESSION: 403,
     ErrorKind.TOO_LARGE: 413,
     ErrorKind.TOO_MANY_ATTEMPTS: 429,
+    ErrorKind.TOO_MANY_REQUESTS: 429,
     ErrorKind.NOT_IMPLEMENTED: 501,
     ErrorKind.UNAVAILABLE: 503,
     ErrorKind.TIMED_OUT: 504,

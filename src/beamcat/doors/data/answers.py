@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
 
 from starlette.responses import HTMLResponse, Response
 
 from beamcat.doors.bytes_out import StatusError
+from beamcat.doors.coming_back import ComeBack
 from beamcat.doors.core import message_for_client
 from beamcat.doors.data.pages import problem_page
 from beamcat.errors import BeamcatError, ErrorKind
+from beamcat.store.permalinks import Gone
 from beamcat.store.units.status import RestoreFailed
 
 STATUSES: Mapping[ErrorKind, int] = {
@@ -22,6 +26,7 @@ STATUSES: Mapping[ErrorKind, int] = {
     ErrorKind.NO_SESSION: 401,
     ErrorKind.TOO_LARGE: 413,
     ErrorKind.TOO_MANY_ATTEMPTS: 429,
+    ErrorKind.TOO_MANY_REQUESTS: 429,
     ErrorKind.NOT_IMPLEMENTED: 501,
     ErrorKind.UNAVAILABLE: 503,
     ErrorKind.TIMED_OUT: 504,
@@ -47,8 +52,12 @@ def error_response(error: BeamcatError, request_id: str, *, as_page: bool) -> Re
     status = error.status if isinstance(error, StatusError) else STATUSES[error.kind]
     if isinstance(error, RestoreFailed):
         status = 500
+    if isinstance(error, Gone):
+        status = 410
+    if isinstance(error, ComeBack):
+        status = error.status
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
-    if isinstance(error, StatusError):
+    if isinstance(error, StatusError | ComeBack):
         headers |= error.headers
     if status == 401:
         known = isinstance(error, SignInFirst)
@@ -59,5 +68,7 @@ def error_response(error: BeamcatError, request_id: str, *, as_page: bool) -> Re
     message = message_for_client(error, request_id)
     if as_page:
         return HTMLResponse(problem_page(status, message), status, headers)
-    body = {"status": status, "title": type(error).__name__, "detail": message}
+    body: dict[str, Any] = {"status": status, "title": type(error).__name__, "detail": message}
+    if isinstance(error, Gone):
+        body |= {"doi": error.tombstone.doi, "deleted": f"{error.tombstone.deleted.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     return Response(json.dumps(body), status, headers, media_type="application/problem+json")

@@ -14,22 +14,26 @@ from starlette.types import Receive, Scope, Send
 
 from beamcat.access.caller import Caller
 from beamcat.doors.bytes_out import Recipient, StatusError, answer, disposition, more_headers
+from beamcat.doors.coming_back import come_back, selection_of
 from beamcat.doors.core import Core, as_told, bearer
 from beamcat.doors.cross_origin import CrossOriginSend, cross_origin
 from beamcat.doors.data.answers import SignInFirst, error_response
 from beamcat.doors.data.negotiation import BYTES, FORMS, HTML, METALINK, OF_COLLECTIONS, TAR, ZIP, best, prefers_html
 from beamcat.doors.data.pages import BASE, file_page, listing_page
 from beamcat.doors.forms import query_parameters
+from beamcat.doors.guarding import guarded
 from beamcat.doors.readings import reading
 from beamcat.doors.urls import public_url
-from beamcat.errors import BadParameter, Forbidden, SessionError, TimedOut, Unavailable
+from beamcat.errors import BadParameter, Forbidden, TimedOut, Unavailable
 from beamcat.observability.requests import current_id, describe
+from beamcat.protection.refusals import OverRestoreBudget
 from beamcat.store.digests.values import FileVersion
 from beamcat.store.downloads import FileDownload
 from beamcat.store.metalink import Addresses
-from beamcat.store.permalinks import NoSuchPlace, Place, names_in
+from beamcat.store.permalinks import NAMES_IN_QUERY, NoSuchPlace, Place, names_in
 from beamcat.store.service import Form
 from beamcat.store.units.locks import Reading
+from beamcat.store.units.status import NotOnline
 
 DOOR = "data"
 CROSS_ORIGIN = cross_origin("GET, HEAD, OPTIONS")
@@ -47,8 +51,9 @@ class Data:
         send = CrossOriginSend(send, CROSS_ORIGIN)
         request = Request(scope, receive)
         try:
-            response = await self._response(request)
-            await response(scope, receive, send)
+            with guarded(scope, self._core()):
+                response = await self._response(request)
+                await response(scope, receive, send)
         except Exception as problem:
             if send.started:
                 raise
@@ -82,6 +87,9 @@ async def respond(request: Request, core: Core) -> Response:
     place = await core.permalinks.find(names)
     media = _media(request, place, parameters.get("format"))
     try:
+        if place.has_moved:
+            await core.permalinks.require_readable(caller, place)
+            return _moved(request, core, place)
         return await _sent(request, core, caller, place, media)
     except Forbidden:
         if signed_in:
@@ -95,8 +103,12 @@ async def _sent(request: Request, core: Core, caller: Caller, place: Place, medi
     if media == HTML and place.names.datafile is None:
         listing = await core.permalinks.listing(caller, place)
         return HTMLResponse(listing_page(place.names, listing), headers=_headers(request, core, place))
-    async with reading(core, restores=request.method != "HEAD" and media != HTML) as read:
-        return read.until_sent(await _bytes(request, core, caller, place, media, read=read.reading))
+    try:
+        async with reading(request, core, restores=media != HTML) as read:
+            return read.until_sent(await _bytes(request, core, caller, place, media, read=read.reading))
+    except (NotOnline, OverRestoreBudget) as error:
+        status = core.settings.ids.not_online_status
+        raise come_back(error, request, core, selection_of(place.wanted), status=status) from error
 
 
 async def _bytes(request: Request, core: Core, caller: Caller, place: Place, media: str, *, read: Reading) -> Response:
@@ -112,6 +124,16 @@ async def _bytes(request: Request, core: Core, caller: Caller, place: Place, med
     recipient = Recipient(core.deliveries, None, caller.name, place.wanted)
     name = place.names.last + download.suffix
     return answer(request, download, name, sender=core.data.sender, recipient=recipient, more=headers)
+
+
+def _moved(request: Request, core: Core, place: Place) -> Response:
+    """Where it is now, for whoever may know. What was asked beside the names is asked there, too."""
+    suffix = f"format={place.suffix}" if place.suffix else ""
+    asked = [part for part in request.url.query.split("&") if part.partition("=")[0] not in NAMES_IN_QUERY]
+    more = "&".join(part for part in [suffix, *asked] if part)
+    url = public_url(request, core) + BASE + place.names.path
+    headers = {"Location": f"{url}{'&' if '?' in url else '?'}{more}" if more else url}
+    return Response(status_code=308, headers={**headers, "Cache-Control": "private, no-cache", "Vary": "Accept"})
 
 
 async def _metalink(request: Request, core: Core, caller: Caller, place: Place) -> Response:
@@ -153,14 +175,8 @@ async def _caller(request: Request, core: Core, session_id: str | None) -> tuple
     identifier = bearer(request.headers.get("authorization")) or session_id
     if identifier:
         return await core.caller(identifier), True
-    for mnemonic, sign_in in core.sessions.sign_ins.items():
-        if sign_in.authenticator.shares_session:
-            address = request.client.host if request.client else ""
-            try:
-                return await core.caller(await core.sessions.login(mnemonic, {}, address)), False
-            except SessionError:
-                continue  # not from this address
-    return None, False
+    anonymous = await core.sessions.anonymous(request.client.host if request.client else "")
+    return None if anonymous is None else await core.caller(anonymous), False
 
 
 def _path(request: Request) -> str:

@@ -87,7 +87,8 @@ def _around(names: Names) -> tuple[str, str, str]:
 
 
 def _link(names: Names, text: str) -> str:
-    return f'<a href="{escape(BASE + names.path)}">{escape(text)}</a>'
+    rel = "" if names.datafile is None else 'rel="nofollow" '
+    return f'<a {rel}href="{escape(BASE + names.path)}">{escape(text)}</a>'
 
 
 def _with_format(path: str, form: str) -> str:

@@ -11,12 +11,13 @@ import orjson
 from starlette.responses import Response
 
 from beamcat.doors.core import message_for_client
-from beamcat.errors import BeamcatError, ErrorKind, TooManyAttempts
+from beamcat.errors import BeamcatError, ErrorKind, TooManyAttempts, TooManyRequests
 from beamcat.store.requests.carts import Cart, CartItem
 from beamcat.store.requests.downloads import Download
 from beamcat.store.requests.items import Kind
 from beamcat.store.requests.transports import Transport
 from beamcat.store.requests.variables import Variable
+from beamcat.store.targets.view import Brought
 
 DOWNLOAD_ERRORS: Mapping[ErrorKind, tuple[int, str]] = {
     ErrorKind.BAD_PARAMETER: (400, "BadRequestException"),
@@ -27,6 +28,7 @@ DOWNLOAD_ERRORS: Mapping[ErrorKind, tuple[int, str]] = {
     ErrorKind.NO_SESSION: (401, "AuthenticationException"),
     ErrorKind.TOO_LARGE: (413, "BadRequestException"),
     ErrorKind.TOO_MANY_ATTEMPTS: (429, "AuthenticationException"),
+    ErrorKind.TOO_MANY_REQUESTS: (429, "BadRequestException"),
     ErrorKind.NOT_IMPLEMENTED: (501, "InternalException"),
     ErrorKind.UNAVAILABLE: (503, "InternalException"),
     ErrorKind.TIMED_OUT: (504, "InternalException"),
@@ -58,7 +60,7 @@ def error_response(error: BeamcatError, request_id: str) -> Response:
             status, code = error.status.value, error.message
             if error.allowed:
                 headers["Allow"] = error.allowed
-        case TooManyAttempts():
+        case TooManyAttempts() | TooManyRequests():
             headers["Retry-After"] = str(error.retry_after_s)
     if error.kind is ErrorKind.UNAVAILABLE:
         headers["Retry-After"] = str(UNAVAILABLE_RETRY_S)
@@ -122,9 +124,35 @@ def download_json(download: Download, *, for_admin: bool = False) -> dict[str, A
         "isDeleted": download.is_deleted,
         "deletedAt": None if download.deleted is None else moment(download.deleted),
         "completedAt": None if download.completed is None else moment(download.completed),
-        "problem": download.problem if for_admin else None,
+        "delivered": download.delivered.bytes,
+        "deliveredComplete": download.delivered.complete,
+        "lastByteAt": None if download.delivered.last_byte is None else moment(download.delivered.last_byte),
+        "problem": download.problem if for_admin or download.brought is not None else None,
+        **({} if download.brought is None else brought_json(download.brought, for_admin=for_admin)),
     }
     return {name: value for name, value in members.items() if value is not None}
+
+
+def brought_json(brought: Brought, *, for_admin: bool = False) -> dict[str, Any]:
+    """How far data are on their way to a target, and for their owner alone, how they get at them."""
+    progress = {
+        "state": brought.detail or brought.state,
+        "files": brought.files,
+        "bytes": brought.size,
+        "filesDone": brought.files_done,
+        "bytesDone": brought.bytes_done,
+        "etaSeconds": None if brought.eta is None else max(0, round((brought.eta - datetime.now(UTC)).total_seconds())),
+    }
+    access = {name: value for name, value in (brought.access or {}).items() if value is not None and not for_admin}
+    return {
+        "target": brought.target,
+        "progress": {name: value for name, value in progress.items() if value is not None},
+        "failedCount": brought.failed or None,
+        "failedFiles": list(brought.failed_names) or None,
+        "access": access or None,
+        "customValue": None if for_admin else brought.shown,
+        "expiresAt": None if brought.expires is None else moment(brought.expires),
+    }
 
 
 def downloads_json(downloads: Sequence[Download], *, for_admin: bool = False) -> list[dict[str, Any]]:

@@ -14,10 +14,11 @@ from starlette.types import Receive, Scope, Send
 
 from beamcat.doors.core import Core, as_told
 from beamcat.doors.cross_origin import CrossOriginSend, cross_origin
-from beamcat.doors.downloads import admins, users
+from beamcat.doors.downloads import admins, reminders, users
 from beamcat.doors.downloads.answers import FrameworkError, error_response
 from beamcat.doors.downloads.asking import Asked
 from beamcat.doors.downloads.parameters import parameters_of
+from beamcat.doors.guarding import guarded
 from beamcat.errors import BeamcatError, TimedOut, Unavailable
 from beamcat.observability.requests import current_id, describe
 
@@ -46,8 +47,10 @@ CALLS: Mapping[str, Mapping[str, Handler]] = {
     "/user/queue/dataCollection": {"POST": users.queue_collection},
     "/user/queue/files": {"POST": users.queue_files},
     "/user/search/files": {"POST": users.search_files},
+    "/user/reminders": {"GET": users.reminders, "PUT": users.set_reminders},
     "/user/downloadType/status": {"GET": users.transports},
     "/user/downloadType/{type}/status": {"GET": users.transport},
+    "/reminders/stop": {"GET": reminders.page, "POST": reminders.stop},
     "/admin/isValidSession": {"GET": admins.is_valid_session},
     "/admin/downloads": {"GET": admins.downloads},
     "/admin/download/{id}/status": {"PUT": admins.set_status},
@@ -64,6 +67,7 @@ class TopCat:
     """The door. `core` gives what it opens onto, or None while that is not open."""
 
     def __init__(self, core: Callable[[], Core | None]) -> None:
+        self._core = core
         routes = [Route(path, _Call(path, methods, core)) for path, methods in CALLS.items()]
         self._router = Router(routes, redirect_slashes=False)
 
@@ -72,11 +76,12 @@ class TopCat:
         describe(DOOR, "unknown")
         send = CrossOriginSend(send, CROSS_ORIGIN)
         try:
-            if scope["method"] == "OPTIONS":
-                describe(DOOR, "options")
-                await Response(status_code=204)(scope, receive, send)
-            else:
-                await self._router(scope, receive, send)
+            with guarded(scope, self._core()):
+                if scope["method"] == "OPTIONS":
+                    describe(DOOR, "options")
+                    await Response(status_code=204)(scope, receive, send)
+                else:
+                    await self._router(scope, receive, send)
         except Exception as problem:
             if send.started:
                 raise

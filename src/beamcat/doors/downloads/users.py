@@ -48,7 +48,7 @@ async def sign_in(asked: Asked) -> Response:
     plugin = plugin or next(iter(asked.core.sessions.sign_ins), None)
     credentials = {name: asked.parameters.get(name) or "" for name in ("username", "password")}
     address = asked.http.client.host if asked.http.client else ""
-    return json_response({"sessionId": await asked.core.sessions.login(plugin, credentials, address)})
+    return json_response({"sessionId": await asked.core.login(plugin, credentials, address)})
 
 
 async def cart(asked: Asked) -> Response:
@@ -181,6 +181,18 @@ async def search_files(asked: Asked) -> Response:
     raise BadParameter("searching for files is not enabled")
 
 
+async def reminders(asked: Asked) -> Response:
+    """GET user/reminders: whether the caller gets a mail when a download comes to a stop."""
+    return json_response(await asked.requests.reminders.are_wanted(await asked.owner()))
+
+
+async def set_reminders(asked: Asked) -> Response:
+    """PUT user/reminders: want such mails, or none."""
+    owner = await asked.owner()
+    await asked.requests.reminders.want(owner, value=asked.parameters.truth("value"))
+    return empty()
+
+
 async def transports(asked: Asked) -> Response:
     """GET user/downloadType/status: the transports that the caller may use."""
     owner, facility = await asked.owner(), await asked.facility()
@@ -204,6 +216,7 @@ async def _request(asked: Asked) -> Request:
         file_name=(asked.parameters.get("fileName") or "").strip(),
         email=asked.parameters.get("email"),
         compress=asked.parameters.get("zipType") == "ZIP_AND_COMPRESS",
+        destination=asked.parameters.get("destination") or None,
     )
 
 

@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from beamcat.doors import core as parts
 from beamcat.doors.core import as_told
+from beamcat.doors.guarding import guarded
 from beamcat.doors.icat_rest import entity_manager, information, port, sessions
 from beamcat.doors.icat_rest.core import Core, Handler
 from beamcat.doors.icat_rest.errors import UnknownOperation, WrongMethod, error_response
@@ -67,11 +68,12 @@ class IcatRest:
         describe(DOOR, "unknown")
         send = _CrossOriginSend(send, without_body=scope["method"] == "HEAD")
         try:
-            if scope["method"] == "OPTIONS":
-                describe(DOOR, "options")
-                await Response()(scope, receive, send)
-            else:
-                await self._router(scope, receive, send)
+            with guarded(scope, self._opened()):
+                if scope["method"] == "OPTIONS":
+                    describe(DOOR, "options")
+                    await Response()(scope, receive, send)
+                else:
+                    await self._router(scope, receive, send)
         except Exception as problem:
             if send.started:
                 raise

@@ -9,7 +9,7 @@ import orjson
 from starlette.responses import Response
 
 from beamcat.doors.core import message_for_client
-from beamcat.errors import BeamcatError, ErrorKind, TooManyAttempts
+from beamcat.errors import BeamcatError, ErrorKind, TooManyAttempts, TooManyRequests
 
 ICAT_ERRORS: Mapping[ErrorKind, tuple[int, str]] = {
     ErrorKind.BAD_PARAMETER: (400, "BAD_PARAMETER"),
@@ -20,6 +20,7 @@ ICAT_ERRORS: Mapping[ErrorKind, tuple[int, str]] = {
     ErrorKind.NO_SESSION: (403, "SESSION"),
     ErrorKind.TOO_LARGE: (413, "BAD_PARAMETER"),
     ErrorKind.TOO_MANY_ATTEMPTS: (429, "SESSION"),
+    ErrorKind.TOO_MANY_REQUESTS: (429, "INTERNAL"),
     ErrorKind.NOT_IMPLEMENTED: (501, "NOT_IMPLEMENTED"),
     ErrorKind.UNAVAILABLE: (503, "INTERNAL"),
     ErrorKind.TIMED_OUT: (504, "INTERNAL"),
@@ -62,7 +63,7 @@ def error_response(error: BeamcatError, request_id: str) -> Response:
         case WrongMethod():
             status = 405
             headers["Allow"] = error.allowed
-        case TooManyAttempts():
+        case TooManyAttempts() | TooManyRequests():
             headers["Retry-After"] = str(error.retry_after_s)
     if error.kind is ErrorKind.UNAVAILABLE:
         headers["Retry-After"] = str(UNAVAILABLE_RETRY_S)

@@ -17,7 +17,7 @@ from beamcat.catalogue.dump.importing import Duplicate
 from beamcat.catalogue.dump.layout import Attributes
 from beamcat.doors.forms import query_parameters
 from beamcat.doors.icat_rest.core import Core, no_content
-from beamcat.doors.icat_rest.multipart import Event, PartBegin, PartEnd, parts
+from beamcat.doors.multipart import Event, PartBegin, PartEnd, parts
 from beamcat.errors import BadParameter, BeamcatError, TooLarge
 
 LONGEST_JSON = 2**20

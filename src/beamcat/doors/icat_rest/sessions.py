@@ -22,7 +22,7 @@ async def login(request: Request, core: Core) -> Response:
         raise BadParameter("json must not be null")
     plugin, credentials = credentials_in(text)
     address = request.client.host if request.client else ""
-    session_id = await core.sessions.login(plugin, credentials, address)
+    session_id = await core.login(plugin, credentials, address)
     return json_response(orjson.dumps({"sessionId": session_id}))
 
 

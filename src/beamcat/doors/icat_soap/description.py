@@ -38,6 +38,7 @@ EXCEPTION_TYPES: dict[ErrorKind, str] = {
     ErrorKind.NO_SESSION: "SESSION",
     ErrorKind.TOO_LARGE: "BAD_PARAMETER",
     ErrorKind.TOO_MANY_ATTEMPTS: "SESSION",
+    ErrorKind.TOO_MANY_REQUESTS: "INTERNAL",
     ErrorKind.NOT_IMPLEMENTED: "NOT_IMPLEMENTED",
     ErrorKind.UNAVAILABLE: "INTERNAL",
     ErrorKind.TIMED_OUT: "INTERNAL",

@@ -14,12 +14,13 @@ from starlette.types import Message, Receive, Scope, Send
 from beamcat.config import ServerSettings
 from beamcat.doors.bodies import read_body
 from beamcat.doors.core import Core, as_told
+from beamcat.doors.guarding import guarded
 from beamcat.doors.icat_soap.description import schema, wsdl
 from beamcat.doors.icat_soap.encode import Writer
 from beamcat.doors.icat_soap.faults import fault
 from beamcat.doors.icat_soap.operations import HANDLERS, Call
 from beamcat.doors.icat_soap.request import Element, NotSoap, read_operation, read_text
-from beamcat.errors import BadParameter, TimedOut, Unavailable
+from beamcat.errors import BadParameter, TimedOut, TooManyAttempts, TooManyRequests, Unavailable
 from beamcat.observability.requests import current_id, describe
 
 DOOR = "icat_soap"
@@ -50,13 +51,18 @@ class IcatSoap:
             await send(message)
 
         try:
-            response = await self._answer(request)
-            await response(scope, receive, watched)
+            with guarded(scope, self._core()):
+                response = await self._answer(request)
+                await response(scope, receive, watched)
         except Exception as problem:
             if started:
                 raise
-            message = fault(as_told(problem, DOOR), current_id())
-            await Response(message, 500, media_type=XML)(scope, receive, send)
+            error = as_told(problem, DOOR)
+            headers = {}
+            if isinstance(error, (TooManyAttempts, TooManyRequests)):
+                headers["Retry-After"] = str(error.retry_after_s)
+            message = fault(error, current_id())
+            await Response(message, 500, headers, media_type=XML)(scope, receive, send)  # SOAP 1.1, section 6.2
 
     async def _answer(self, request: Request) -> Response:
         if request.scope["path"].removeprefix(request.scope.get("root_path", "")) not in {"", "/"}:

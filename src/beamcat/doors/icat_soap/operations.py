@@ -135,7 +135,7 @@ async def is_access_allowed(call: Call) -> str:
 async def login(call: Call) -> str:
     """The id of a new session."""
     plugin = text_of(call.element, "plugin")
-    return response("login", [await call.core.sessions.login(plugin, credentials_of(call.element), call.address)])
+    return response("login", [await call.core.login(plugin, credentials_of(call.element), call.address)])
 
 
 async def logout(call: Call) -> str:

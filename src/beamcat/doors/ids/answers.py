@@ -9,8 +9,9 @@ from typing import Any
 from starlette.responses import Response
 
 from beamcat.doors.bytes_out import StatusError
+from beamcat.doors.coming_back import ComeBack
 from beamcat.doors.core import message_for_client
-from beamcat.errors import BeamcatError, ErrorKind, TooManyAttempts
+from beamcat.errors import BeamcatError, ErrorKind, TooManyAttempts, TooManyRequests
 from beamcat.store.units.status import RestoreFailed
 
 IDS_ERRORS: Mapping[ErrorKind, tuple[int, str]] = {
@@ -22,6 +23,7 @@ IDS_ERRORS: Mapping[ErrorKind, tuple[int, str]] = {
     ErrorKind.NO_SESSION: (403, "InsufficientPrivilegesException"),
     ErrorKind.TOO_LARGE: (413, "BadRequestException"),
     ErrorKind.TOO_MANY_ATTEMPTS: (429, "BadRequestException"),
+    ErrorKind.TOO_MANY_REQUESTS: (429, "BadRequestException"),
     ErrorKind.NOT_IMPLEMENTED: (501, "NotImplementedException"),
     ErrorKind.UNAVAILABLE: (503, "DataNotOnlineException"),
     ErrorKind.TIMED_OUT: (504, "InternalException"),
@@ -52,8 +54,8 @@ class WrongMethod(BeamcatError):
         self.allowed = allowed
 
 
-def error_response(error: BeamcatError, request_id: str) -> Response:
-    """The error as clients of the data service expect it."""
+def error_response(error: BeamcatError, request_id: str, *, of_data: bool = False) -> Response:
+    """The error as clients of the data service expect it. `of_data`: they have asked for bytes."""
     status, code = IDS_ERRORS[error.kind]
     headers = {"Cache-Control": "no-store"}
     match error:
@@ -62,8 +64,13 @@ def error_response(error: BeamcatError, request_id: str) -> Response:
             headers["Allow"] = error.allowed
         case TooManyAttempts():
             headers["Retry-After"] = str(error.retry_after_s)
+        case TooManyRequests():
+            headers["Retry-After"] = str(error.retry_after_s)
+            code = "DataNotOnlineException" if of_data else code
         case StatusError():
             status = error.status
+            headers |= error.headers
+        case ComeBack():
             headers |= error.headers
         case RestoreFailed():
             status, code = IDS_ERRORS[ErrorKind.INTERNAL]

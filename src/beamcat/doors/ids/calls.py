@@ -68,14 +68,6 @@ async def service_status(request: Request, core: Core) -> Response:
     return json_response(await core.data.service_status())
 
 
-async def restore_queue(request: Request, core: Core) -> Response:
-    """GET getRestoreQueue: what is queued and under way, and what was wrong with it; for root users."""
-    caller = await core.caller(asked.session_id(request, query_parameters(request)))
-    if not caller.root:
-        raise Forbidden("Only root users may ask for the queue of the service")
-    return json_response(await core.data.queue())
-
-
 async def size(request: Request, core: Core) -> Response:
     """GET or POST getSize: bytes of a selection, by the catalogue."""
     parameters = await _parameters(request, core)

@@ -8,18 +8,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from beamcat.doors.bytes_out import Recipient, answer, more_headers
+from beamcat.doors.coming_back import come_back, selection_in
 from beamcat.doors.core import Core
 from beamcat.doors.forms import query_parameters
 from beamcat.doors.ids import parameters as asked
 from beamcat.doors.readings import reading
+from beamcat.protection.refusals import OverRestoreBudget
 from beamcat.store.downloads import Download
 from beamcat.store.units.locks import Reading
+from beamcat.store.units.status import NotOnline
+
+STATUS_NOT_ONLINE = 503
+"""Whatever the settings say: clients of the data service know no other."""
 
 
 async def get_data(request: Request, core: Core) -> Response:
-    """GET getData: bytes of a selection or of a prepared download. A HEAD has nothing restored."""
-    async with reading(core, restores=request.method != "HEAD") as read:
-        return read.until_sent(await _answer(request, core, read.reading))
+    """GET getData: bytes of a selection or of a prepared download. What only looks has nothing restored."""
+    try:
+        async with reading(request, core) as read:
+            return read.until_sent(await _answer(request, core, read.reading))
+    except (NotOnline, OverRestoreBudget) as error:
+        selection = selection_in(query_parameters(request))
+        raise come_back(error, request, core, selection, status=STATUS_NOT_ONLINE) from error
 
 
 async def _answer(request: Request, core: Core, read: Reading) -> Response:

@@ -13,11 +13,13 @@ from starlette.types import Receive, Scope, Send
 
 from beamcat.doors.core import Core, as_told
 from beamcat.doors.cross_origin import CrossOriginSend, cross_origin
+from beamcat.doors.guarding import guarded
 from beamcat.doors.ids import calls, changes
 from beamcat.doors.ids.answers import UnknownCall, WrongMethod, error_response
 from beamcat.doors.ids.data import get_data
 from beamcat.doors.ids.deliveries import confirm_delivery, deliveries, delivery_status
 from beamcat.doors.ids.metalink import get_metalink
+from beamcat.doors.ids.restores import restore_queue, restore_status
 from beamcat.errors import BeamcatError, TimedOut, Unavailable
 from beamcat.observability.requests import current_id, describe
 
@@ -35,7 +37,8 @@ CALLS: Mapping[str, Mapping[str, Handler]] = {
     "isReadOnly": {"GET": calls.is_read_only},
     "isTwoLevel": {"GET": calls.is_two_level},
     "getServiceStatus": {"GET": calls.service_status},
-    "getRestoreQueue": {"GET": calls.restore_queue},
+    "getRestoreQueue": {"GET": restore_queue},
+    "getRestoreStatus": {"GET": restore_status},
     "getSize": {"GET": calls.size, "POST": calls.size},
     "getStatus": {"GET": calls.status, "POST": calls.status},
     "prepareData": {"POST": calls.prepare_data},
@@ -65,6 +68,7 @@ class Ids:
     """The door. `core` gives what it opens onto, or None while that is not open."""
 
     def __init__(self, core: Callable[[], Core | None]) -> None:
+        self._core = core
         routes = [Route(f"/{name}", _Call(name, methods, core)) for name, methods in CALLS.items()]
         self._router = Router(routes, redirect_slashes=False)
 
@@ -73,15 +77,17 @@ class Ids:
         describe(DOOR, "unknown")
         send = CrossOriginSend(send, CROSS_ORIGIN)
         try:
-            if scope["method"] == "OPTIONS":
-                describe(DOOR, "options")
-                await Response(status_code=204)(scope, receive, send)
-            else:
-                await self._router(scope, receive, send)
+            with guarded(scope, self._core()):
+                if scope["method"] == "OPTIONS":
+                    describe(DOOR, "options")
+                    await Response(status_code=204)(scope, receive, send)
+                else:
+                    await self._router(scope, receive, send)
         except Exception as problem:
             if send.started:
                 raise
-            await error_response(_ids_error(problem), current_id())(scope, receive, send)
+            of_data = scope["path"].endswith("/getData")
+            await error_response(_ids_error(problem), current_id(), of_data=of_data)(scope, receive, send)
 
 
 class _Call:

@@ -54,11 +54,16 @@ class Stretch(NamedTuple):
 
 @dataclass(slots=True)
 class Doubt:
-    """Bytes that were sent, but of which nobody knows whether they were read; the client was last seen `at`."""
+    """Bytes that were sent, but of which nobody knows whether they were read; the client was last seen `at`.
+
+    They are the last ones of a response that began with byte `start` of the data, at the time `began`.
+    """
 
     first: int
     stop: int
     at: float
+    start: int = 0
+    began: float = 0.0
 
 
 @dataclass(slots=True)
@@ -144,9 +149,11 @@ class Counting:
         """There will be no more bytes, unless it is `finished`."""
         if self._finished_at is not None or self.has_ended:
             return
+        all_of_it = False
         if self._connection is not None:
-            self._see()
-        self._end(all_of_it=False)
+            seen = self._see()
+            all_of_it = self._has_all(seen) and seen.received > self._received
+        self._end(all_of_it=all_of_it)
 
     def look(self) -> None:
         """See what became of a response that the server took in full."""
@@ -154,8 +161,7 @@ class Counting:
             return None
         now = time.time()
         seen = self._see()
-        has_all = seen.acknowledged >= self._before + self._head + self._length and not seen.unacknowledged
-        if has_all and self._finished_at is not None:
+        if self._has_all(seen) and self._finished_at is not None:
             if seen.received > self._received:
                 return self._end(all_of_it=True)
             if not seen.is_closed and now - self._progressed > BELIEVED_AFTER_S:
@@ -184,7 +190,10 @@ class Counting:
             first = self._stretches[0].first if self._stretches else None
             note.resumes = [(first, self._began)] if first else []
         if self._doubt is not None:
-            note.doubts = [Doubt(first, stop, self._progressed) for first, stop in self._placed(*self._doubt)]
+            start = next((stretch.first for stretch in self._stretches if stretch.first is not None), 0)
+            note.doubts = [
+                Doubt(first, stop, self._progressed, start, self._began) for first, stop in self._placed(*self._doubt)
+            ]
         if self._has_broken:
             note.broken = 1
         self._is_new, self._noted, self._told = False, self._certain, self._reached
@@ -192,9 +201,29 @@ class Counting:
         return note
 
     @property
+    def handed_bytes(self) -> int:
+        """Bytes of the body that the server took."""
+        return self._handed
+
+    def behind(self) -> int:
+        """Bytes of the body that the server still holds, because the kernel has no room; 0 where nobody can tell."""
+        if self._connection is None:
+            return 0
+        seen = self._connection.look()
+        self.is_gone = seen.is_closed
+        taken = seen.acknowledged + seen.unacknowledged - self._before - self._head
+        return 0 if seen.is_closed else max(0, self._handed - taken)
+
+    @property
     def unnoted(self) -> int:
         """Bytes that have gone out since the last note."""
         return self._reached - self._told
+
+    def _has_all(self, seen: Seen) -> bool:
+        """Whether the client's machine has every byte of the response. The next one may be on its way already."""
+        is_next = seen.received > self._received + 1
+        has_them = seen.acknowledged >= self._before + self._head + self._length
+        return has_them and (is_next or not seen.unacknowledged)
 
     def _see(self) -> Seen:
         assert self._connection is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -281,7 +281,7 @@ def _row(id: UUID, standing: Standing, note: Note, restarts: int) -> dict[str, A
         "delivered": standing.arrived.total,
         "exact": standing.arrived.exact,
         "taken": standing.is_taken,
-        "doubts": json.dumps([[doubt.first, doubt.stop, doubt.at] for doubt in standing.doubts]),
+        "doubts": json.dumps([astuple(doubt) for doubt in standing.doubts]),
         "resumes": json.dumps(standing.resumes),
         "clients": json.dumps(standing.clients),
         "requests": note.requests,

@@ -24,6 +24,10 @@ class Hasher:
         self._table = table
         self._also = also
 
+    def close(self) -> None:
+        """Let the threads go."""
+        self._reader.close()
+
     async def fill(self, files: Sequence[FileVersion], told: Told = untold) -> list[Unread]:
         """Make the CRC-32 of all files known, and the other digests of those that are read for it.
 

@@ -26,6 +26,7 @@ from beamcat.store.requests.items import Kind, Reference, wanted_of
 from beamcat.store.requests.transports import is_fetched
 from beamcat.store.selection import Wanted
 from beamcat.store.service import Form
+from beamcat.store.targets.opening import TargetRequests
 
 AT_ONCE = 4
 """Downloads that are prepared, or looked at, at a time."""
@@ -130,11 +131,14 @@ class Advancing:
         data: Preparing,
         downloads: Downloads,
         settings: DownloadSettings,
+        *,
+        targets: TargetRequests | None = None,
     ) -> None:
         self._database = database
         self._rulebooks = rulebooks
         self._data = data
         self._downloads = downloads
+        self._targets = targets
         self._most_active = settings.queue.max_active
         self._give_up = timedelta(hours=settings.give_up_hours)
 
@@ -165,7 +169,11 @@ class Advancing:
 
         await asyncio.gather(*(look(*row) for row in rows))
         await self._complete(there)
-        async with self._database.connection() as connection:
+        async with self._database.transaction() as connection:
+            if self._targets is not None:
+                going = await self._targets.hand_over(connection, left)
+                waiting += [identifier for identifier, goes in going.items() if not goes]
+                left = [identifier for identifier in left if going.get(identifier, True)]
             await connection.execute(_LATER, (timedelta(seconds=LOOK_EVERY_S), waiting))
             await connection.execute(_NO_MORE, (left,))
         return len(rows) == BATCH

@@ -7,7 +7,7 @@ one forward is written together with the mail it causes, so that a crash in betw
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,7 @@ from beamcat.database.pool import Connection, Database
 from beamcat.errors import Forbidden, NoSuchObject, ValidationFailed
 from beamcat.store.requests.items import Kind, Owner, Reference
 from beamcat.store.requests.listing import Listing
+from beamcat.store.targets.view import Brought, brought
 
 CHANNEL = "beamcat_downloads"
 """Who waits for work on downloads listens there."""
@@ -39,13 +40,19 @@ ON CONFLICT DO NOTHING
 """
 _COLUMNS = """
 id, facility_name, owner, user_name, full_name, transport, file_name, email, email_sent, status, priority, size,
-two_level, compress, prepared_id, created, completed, is_deleted, deleted, problem
+two_level, compress, prepared_id, created, completed, is_deleted, deleted, problem, reminded
 """
 STATUS_AT = 9
 """Where the status is among them."""
+PREPARED_AT = 14
+"""Where the id of the prepared download is."""
 _ITEMS = """
 SELECT download_id, id, entity_type, entity_id FROM download_item
  WHERE download_id = ANY(%s::bigint[]) ORDER BY download_id, id
+"""
+_DELIVERED = """
+SELECT DISTINCT ON (prepared_id) prepared_id, delivered, completed IS NOT NULL, last_byte FROM delivery
+ WHERE prepared_id = ANY(%s::uuid[]) ORDER BY prepared_id, started DESC
 """
 _STATUSES = "SELECT id, status FROM download WHERE id = ANY(%s::bigint[]) AND owner = %s AND facility_name = %s"
 _DELETED = """
@@ -100,6 +107,15 @@ class DownloadItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivered:
+    """How many bytes of a download have arrived, whether those are all, and when the last one did."""
+
+    bytes: int = 0
+    complete: bool = False
+    last_byte: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Download:
     """A requested download."""
 
@@ -125,6 +141,11 @@ class Download:
     problem: str | None
     """Why it is EXPIRED, or has to wait; for administrators."""
     items: tuple[DownloadItem, ...]
+    reminded: datetime | None = None
+    """When its owner was told that it had come to a stop."""
+    delivered: Delivered = Delivered()
+    brought: Brought | None = None
+    """How far it is on its way to its target; None for one that has none."""
 
 
 class Downloads:
@@ -240,10 +261,20 @@ class Downloads:
         async with self._database.snapshot() as connection:
             rows = await (await connection.execute(text.encode(), (*values, *more))).fetchall()
             found = await (await connection.execute(_ITEMS, ([row[0] for row in rows],))).fetchall()
+            prepared = [row[PREPARED_AT] for row in rows if row[PREPARED_AT] is not None]
+            deliveries = await (await connection.execute(_DELIVERED, (prepared,))).fetchall() if prepared else []
+            targets = await brought(connection, [row[0] for row in rows])
+        delivered = {identifier: Delivered(*rest) for identifier, *rest in deliveries}
         items: dict[int, list[DownloadItem]] = {}
         for owner, identifier, kind, entity in found:
             items.setdefault(owner, []).append(DownloadItem(identifier, Reference(Kind(kind), entity)))
-        return [_download(row, items.get(row[0], ())) for row in rows]
+        return [
+            replace(
+                _download(row, items.get(row[0], ()), delivered.get(row[PREPARED_AT], Delivered())),
+                brought=targets.get(row[0]),
+            )
+            for row in rows
+        ]
 
 
 async def announce(connection: Connection) -> None:
@@ -251,6 +282,7 @@ async def announce(connection: Connection) -> None:
     await connection.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
 
 
-def _download(row: Sequence[Any], items: Sequence[DownloadItem]) -> Download:
+def _download(row: Sequence[Any], items: Sequence[DownloadItem], delivered: Delivered) -> Download:
     values: list[Any] = [DownloadStatus(value) if number == STATUS_AT else value for number, value in enumerate(row)]
-    return Download(*values, *[tuple(items)])
+    *most, reminded = values
+    return Download(*[*most, tuple(items), reminded, delivered])

@@ -19,6 +19,8 @@ from beamcat.store.requests.opening import DownloadRequests
 LOOK_EVERY_S = 1.0
 """How often there is a look without being woken: for what is due, and what a crash has left."""
 FORGET_EVERY = timedelta(hours=1)
+REMIND_EVERY_S = 30.0
+"""How often it is looked who has to be reminded."""
 PAUSE_S = 5.0
 """Pause after the database was away."""
 
@@ -28,8 +30,11 @@ Turn = Callable[[], Awaitable[bool]]
 
 async def keep_advancing(database: Database, requests: DownloadRequests, *, follow_s: float = FOLLOW_S) -> None:
     """Bring downloads forward until cancelled."""
-    advancing, forgetting = requests.advancing, _Forgetting(requests)
-    turns: Sequence[Turn] = (advancing.prepare, advancing.look, advancing.start_queued, forgetting.turn)
+    advancing, forgetting, reminding = requests.advancing, _Forgetting(requests), _Reminding(requests)
+    turns: Sequence[Turn] = (
+        *(advancing.prepare, advancing.look, advancing.start_queued),
+        *(forgetting.turn, reminding.turn),
+    )
     await _keep(database, "downloads", turns, follow_s)
 
 
@@ -51,6 +56,21 @@ class _Forgetting:
         if now >= self._next:
             self._next = now + FORGET_EVERY.total_seconds()
             await self._carts.forget_anonymous()
+        return False
+
+
+class _Reminding:
+    """Reminds of downloads that have come to a stop, now and then."""
+
+    def __init__(self, requests: DownloadRequests) -> None:
+        self._reminders = requests.reminders
+        self._next = 0.0
+
+    async def turn(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now >= self._next:
+            self._next = now + REMIND_EVERY_S
+            await self._reminders.write()
         return False
 
 

@@ -1,4 +1,4 @@
-"""What a mail about a finished download says: a template of the settings, its tokens filled in."""
+"""What mails about downloads say: templates of the settings, their tokens filled in."""
 
 from __future__ import annotations
 
@@ -19,21 +19,46 @@ _LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def mail_about(download: Download, custom_value: str, settings: DownloadSettings, data_url: str) -> EmailMessage:
-    """The mail. It has the same Message-ID however often it is made, so that mail systems know it again."""
+    """The mail that it is ready."""
     transport = settings.transport.get(download.transport)
     body = (transport and transport.mail_body) or settings.mail.body
     own_url = transport.ids_url if transport is not None else None
     tokens = tokens_of(download, custom_value, own_url or data_url)
-    assert download.email is not None
-    message = EmailMessage(SMTP)
-    message["From"] = settings.mail.sender
-    message["To"] = download.email
+    message = _to_owner(download, settings.mail.sender, "")
     message["Subject"] = _LINE_BREAKS.sub(" ", filled(settings.mail.subject, tokens))
     message["Date"] = format_datetime(download.completed or download.created)
-    domain = settings.mail.sender.rpartition("@")[2].rstrip(">").strip() or "localhost"
-    message["Message-ID"] = f"<download-{download.id}-{int(download.created.timestamp())}@{domain}>"
-    message["Auto-Submitted"] = "auto-generated"
     message.set_content(filled(body, tokens))
+    return message
+
+
+def reminder_of(download: Download, settings: DownloadSettings, data_url: str) -> EmailMessage:
+    """The mail that it has come to a stop, which can be refused by one click (RFC 8058)."""
+    transport = settings.transport.get(download.transport)
+    own_url = transport.ids_url if transport is not None else None
+    stop_url = f"{data_url.rstrip('/')}/topcat/reminders/stop?preparedId={download.prepared}"
+    tokens = {
+        **tokens_of(download, "", own_url or data_url),
+        "delivered": human(download.delivered.bytes),
+        "stopUrl": stop_url,
+    }
+    message = _to_owner(download, settings.mail.sender, "-stopped")
+    message["Subject"] = _LINE_BREAKS.sub(" ", filled(settings.mail.reminder_subject, tokens))
+    message["Date"] = format_datetime(download.reminded or download.created)
+    message["List-Unsubscribe"] = f"<{stop_url}>"
+    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    message.set_content(filled(settings.mail.reminder_body, tokens))
+    return message
+
+
+def _to_owner(download: Download, sender: str, about: str) -> EmailMessage:
+    """A mail with the same Message-ID however often it is made, so that mail systems know it again."""
+    assert download.email is not None
+    message = EmailMessage(SMTP)
+    message["From"] = sender
+    message["To"] = download.email
+    domain = sender.rpartition("@")[2].rstrip(">").strip() or "localhost"
+    message["Message-ID"] = f"<download-{download.id}-{int(download.created.timestamp())}{about}@{domain}>"
+    message["Auto-Submitted"] = "auto-generated"
     return message
 
 
@@ -42,6 +67,7 @@ def tokens_of(download: Download, custom_value: str, data_url: str) -> Mapping[s
     prepared = str(download.prepared or "")
     url = f"{data_url.rstrip('/')}/ids/getData?preparedId={prepared}&outname={quote(download.file_name, safe='')}"
     file = download.file_name if download.file_name.endswith(".zip") else f"{download.file_name}.zip"
+    named = shlex.quote(file.replace("/", "_").lstrip("-"))
     return {
         "userName": download.full_name,
         "email": download.email or "",
@@ -50,7 +76,10 @@ def tokens_of(download: Download, custom_value: str, data_url: str) -> Mapping[s
         "fileName": download.file_name,
         "size": human(download.size),
         "downloadUrl": url,
-        "resumeCommand": f"curl -C - -o {shlex.quote(file.replace('/', '_').lstrip('-'))} {shlex.quote(url)}",
+        "metalinkUrl": f"{data_url.rstrip('/')}/ids/getMetalink?preparedId={prepared}",
+        "resumeCommand": f"curl -C - -o {named} {shlex.quote(url)}",
+        "ariaCommand": f"aria2c -c -x8 -s8 -k16M --retry-wait=60 --max-tries=0 -o {named} {shlex.quote(url)}",
+        "beamcatCommand": f"beamcat get --server {shlex.quote(data_url.rstrip('/'))} {prepared}",
         "customValue": custom_value,
     }
 

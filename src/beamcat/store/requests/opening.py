@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from beamcat.access.rulebooks import Rulebooks
-from beamcat.config import DownloadSettings, Settings
+from beamcat.config import DownloadMailSettings, DownloadSettings, Settings
 from beamcat.database.pool import Database
 from beamcat.errors import BadParameter
 from beamcat.store.requests.advancing import Advancing
@@ -13,10 +15,14 @@ from beamcat.store.requests.carts import Carts
 from beamcat.store.requests.downloads import Downloads
 from beamcat.store.requests.items import Catalogued
 from beamcat.store.requests.posting import Posting
+from beamcat.store.requests.reminders import Reminders
 from beamcat.store.requests.submitting import Submissions
 from beamcat.store.requests.transports import Transports
 from beamcat.store.requests.variables import Variable, find_variable, set_variable
 from beamcat.store.service import DataService
+from beamcat.store.targets.opening import TargetRequests, target_requests
+from beamcat.store.targets.sources import Sources
+from beamcat.store.targets.working import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,10 @@ class DownloadRequests:
     transports: Transports
     submissions: Submissions
     advancing: Advancing
+    reminders: Reminders
     posting: Posting | None
+    targets: TargetRequests | None = None
+    """Those whose data are brought somewhere; None where no transport has a target."""
 
     async def facility(self, name: str | None) -> str:
         """The facility that a client names, or the only one. Raises `BadParameter` when it is not known."""
@@ -54,14 +63,23 @@ class DownloadRequests:
 
 
 def download_requests(
-    settings: Settings, database: Database, rulebooks: Rulebooks, data: DataService
+    settings: Settings,
+    database: Database,
+    rulebooks: Rulebooks,
+    data: DataService,
+    *,
+    sources: Sources | None = None,
+    places: Mapping[str, Place] | None = None,
 ) -> DownloadRequests:
-    """The carts and downloads of this worker."""
+    """The carts and downloads of this worker. `sources` and `places` are needed where there are targets."""
     chosen = settings.downloads
     catalogued = Catalogued(database, rulebooks)
     carts = Carts(database, catalogued, chosen.max_cart_items)
     downloads = Downloads(database, mails=chosen.mail.enabled, most_listed=chosen.max_listed)
     transports = Transports(database, chosen)
+    targets = None
+    if sources is not None and places:
+        targets = target_requests(settings, database, downloads, sources, places)
     two_level = settings.store.archive is not None
     return DownloadRequests(
         settings=chosen,
@@ -79,10 +97,18 @@ def download_requests(
             downloads=downloads,
             transports=transports,
             two_level=two_level,
+            targets=targets,
         ),
-        advancing=Advancing(database, rulebooks, data, downloads, chosen),
+        advancing=Advancing(database, rulebooks, data, downloads, chosen, targets=targets),
+        reminders=Reminders(database, _silence(chosen.mail)),
         posting=Posting(database, downloads, chosen, data_url(settings)) if chosen.mail.enabled else None,
+        targets=targets,
     )
+
+
+def _silence(mail: DownloadMailSettings) -> timedelta | None:
+    """After which people are reminded; None where they are not."""
+    return timedelta(hours=mail.remind_after_hours) if mail.enabled and mail.remind else None
 
 
 def data_url(settings: Settings) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from beamcat.access.caller import Caller, Scope
 from beamcat.config import DownloadSettings
-from beamcat.database.pool import Database
+from beamcat.database.pool import Connection, Database
 from beamcat.errors import BadParameter, Forbidden, NoSuchObject, ValidationFailed
 from beamcat.store.requests.carts import Cart, Carts, read_cart, take_out
 from beamcat.store.requests.downloads import Downloads, DownloadStatus, NewDownload
@@ -17,6 +17,8 @@ from beamcat.store.requests.priorities import priority_of
 from beamcat.store.requests.transports import Transports
 from beamcat.store.selection import Total
 from beamcat.store.service import DataService, Form
+from beamcat.store.targets.contract import Order
+from beamcat.store.targets.opening import TargetRequests
 
 LONGEST_FILE_NAME = 255
 LONGEST_ADDRESS = 254
@@ -35,6 +37,8 @@ class Request:
     file_name: str = ""
     email: str | None = None
     compress: bool = False
+    destination: str | None = None
+    """What the user chooses of a target that lets them choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Submissions:
         downloads: Downloads,
         transports: Transports,
         two_level: bool,
+        targets: TargetRequests | None = None,
     ) -> None:
         self._database = database
         self._catalogued = catalogued
@@ -85,6 +90,7 @@ class Submissions:
         self._data = data
         self._settings = settings
         self._two_level = two_level
+        self._targets = targets
 
     async def submit_cart(self, request: Request) -> Submitted:
         """Request what is in the cart. With one level of storage the download is complete at once.
@@ -101,15 +107,19 @@ class Submissions:
         wanted, caller = wanted_of(references), request.owner.caller
         total = await self._data.total(caller, wanted)
         self._check_limits(total)
+        await self._ask_target(request, total.size)
         new = self._new(request, references, total.size)
         if not self._two_level:
             prepared = await self._data.prepare(caller, wanted, Form(zip=True, compress=request.compress))
-            new = replace(new, status=DownloadStatus.COMPLETE, prepared=prepared)
+            has_target = self._targets is not None and request.transport in self._targets.transports
+            status = DownloadStatus.RESTORING if has_target else DownloadStatus.COMPLETE
+            new = replace(new, status=status, prepared=prepared)
         elif self._settings.queue.carts:
             new = replace(new, status=DownloadStatus.QUEUED, priority=await self.priority(caller))
         async with self._database.transaction() as connection:
             is_ours = await take_out(connection, cart, request.owner.key)
             ids = await self._downloads.insert(connection, [new] if is_ours else [])
+            await self._enlist(connection, request, ids)
             return Submitted(ids[0] if ids else None, await read_cart(connection, request.facility, request.owner.key))
 
     async def queue_visit(self, request: Request, visit_id: str) -> list[int]:
@@ -138,10 +148,12 @@ class Submissions:
         if not found.ids:
             raise NoSuchObject("there are no files at these locations")
         references = [Reference(Kind.DATAFILE, identifier) for identifier in found.ids]
+        await self._ask_target(request, found.total.size)
         new = self._new(_named(request, f"{request.facility}_files"), references, found.total.size)
         async with self._database.transaction() as connection:
             new = replace(new, status=DownloadStatus.QUEUED, priority=priority)
             (identifier,) = await self._downloads.insert(connection, [new])
+            await self._enlist(connection, request, [identifier])
         return FilesSubmitted(identifier, found.not_found)
 
     async def files(self, caller: Caller, locations: Sequence[str]) -> FilesFound:
@@ -215,8 +227,22 @@ class Submissions:
             )
             for number, part in enumerate(packed, 1)
         ]
+        await self._ask_target(request, sum(each.size for each in new))
         async with self._database.transaction() as connection:
-            return await self._downloads.insert(connection, new)
+            ids = await self._downloads.insert(connection, new)
+            await self._enlist(connection, request, ids)
+            return ids
+
+    async def _ask_target(self, request: Request, size: int) -> None:
+        """Raise `Forbidden` when the transport has a target that does not take so much from this user."""
+        if self._targets is not None:
+            person = await self._targets.person(request.owner.caller.name, request.email)
+            order = Order(0, person, request.facility, None, request.file_name, request.destination, None, size)
+            await self._targets.check(request.transport, order)
+
+    async def _enlist(self, connection: Connection, request: Request, ids: Sequence[int]) -> None:
+        if self._targets is not None:
+            await self._targets.enlist(connection, request.transport, ids, request.destination)
 
 
 def parts(portions: Sequence[Portion], most_files: int) -> list[list[Portion]]:

@@ -126,6 +126,74 @@ class HasUrls(Protocol):
 
 
 @runtime_checkable
+class KnowsRoom(Protocol):
+    """A main storage that knows how much still goes into it."""
+
+    async def room(self) -> int:
+        """Bytes that are free."""
+        ...
+
+
+@runtime_checkable
+class ChoosesLocations(Protocol):
+    """A main storage that chooses where new files go. For any other one Beamcat does: a path never used before.
+
+    The location is written down before there are bytes, so that a crash leaves none that nobody knows of.
+    """
+
+    def new_location(self, dataset: DatasetPlace, name: str) -> str:
+        """Where a new file of that name goes: where nothing is. Raises `BadParameter` for a name it refuses."""
+        ...
+
+
+class OpenUpload(Protocol):
+    """The bytes of an upload, to be written. Its methods are called one after the other."""
+
+    async def write(self, first: int, data: bytes) -> None:
+        """Write bytes, the first of them at that place. What was there is replaced."""
+        ...
+
+    async def sync(self) -> None:
+        """All that was written is safe on disk when it returns."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@runtime_checkable
+class KeepsUploads(ChoosesLocations, Protocol):
+    """A main storage in which the bytes of an upload wait, unseen, until all are there, whichever process brings them.
+
+    An upload is named by a UUID. For storages that do not do this, Beamcat has a directory.
+    """
+
+    async def open_upload(self, upload: str) -> OpenUpload:
+        """An upload to write to; a new one when there is none of that name."""
+        ...
+
+    async def stat_upload(self, upload: str) -> Stat | None:
+        """What is known of its bytes, None when there is no such upload. The file it becomes has the same etag."""
+        ...
+
+    def read_upload(self, upload: str) -> AsyncIterator[bytes]:
+        """Its bytes, in pieces of about a mebibyte."""
+        ...
+
+    async def place_upload(self, upload: str, location: str) -> None:
+        """Make it a file, at once and safely; until it is forgotten it is there as an upload, too. May be repeated.
+
+        Raises `BadParameter` when there is another file already, and `NoSuchData` without the upload.
+        """
+        ...
+
+    async def forget_uploads(self, uploads: Sequence[str]) -> None:
+        """Remove uploads; those that are not there are no error."""
+        ...
+
+
+@runtime_checkable
 class LeavesUnfinished(Protocol):
     """A storage of either sort in which a process that was killed may leave what nobody sees, but what takes room."""
 

@@ -24,6 +24,9 @@ PIECE = 1 << 20
 """Bytes that are read or written at a time."""
 INCOMING = ".incoming"
 """The folder of files that are being written."""
+UPLOADS = ".uploads"
+"""The folder of uploads that are not complete."""
+_OURS = frozenset({INCOMING, UPLOADS})
 STATS_AT_ONCE = 4096
 
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}
@@ -45,11 +48,14 @@ class Folder:
         """Let the threads go."""
         self._threads.shutdown(wait=False)
 
+    async def room(self) -> int:
+        """Bytes that are free on its disk."""
+        known = await self.run(os.statvfs, self.base)
+        return known.f_bavail * known.f_frsize
+
     def path(self, location: str) -> Path:
         """The file of a location. Raises `BadParameter` for one that leads out of the folder, by its letters."""
-        if checked(location).split("/", 1)[0] == INCOMING:
-            raise BadParameter(f"{location[:200]!r} is no location in this storage")
-        return self.base / location
+        return Path(self._path_text(location))
 
     async def write(self, location: str, pieces: Pieces, *, replace: bool) -> None:
         """Store a file: complete and on disk under its name, or not at all.
@@ -58,30 +64,30 @@ class Folder:
         """
         target = self.path(location)
         incoming = self.base / INCOMING / str(uuid4())
-        descriptor = await self._run(_create, incoming)
+        descriptor = await self.run(_create, incoming)
         try:
             try:
                 async for piece in pieces:
-                    await self._run(_write_all, descriptor, piece)
-                await self._run(os.fsync, descriptor)
+                    await self.run(_write_all, descriptor, piece)
+                await self.run(os.fsync, descriptor)
             finally:
-                await self._run(os.close, descriptor)
-            await self._run(self._place, incoming, target, replace)
+                await self.run(os.close, descriptor)
+            await self.run(self._place, incoming, target, replace)
         finally:
-            await self._run(incoming.unlink, True)
+            await self.run(incoming.unlink, True)
 
     async def read(self, location: str, first: int, stop: int) -> AsyncIterator[bytes]:
         """Bytes of a file, a mebibyte at a time."""
-        descriptor = await self._run(self.open, location)
+        descriptor = await self.run(self.open, location)
         try:
             while first < stop:
-                piece = await self._run(os.pread, descriptor, min(PIECE, stop - first), first)
+                piece = await self.run(os.pread, descriptor, min(PIECE, stop - first), first)
                 if not piece:
                     return
                 first += len(piece)
                 yield piece
         finally:
-            await self._run(os.close, descriptor)
+            await self.run(os.close, descriptor)
 
     def open(self, location: str) -> int:
         """A descriptor to read a file. It blocks. A file that links lead out of the folder to is not opened."""
@@ -99,22 +105,38 @@ class Folder:
         """What is known of each file; None where there is none."""
         found: list[Stat | None] = []
         for first in range(0, len(locations), STATS_AT_ONCE):
-            some = [self.path(location) for location in locations[first : first + STATS_AT_ONCE]]
-            found += await self._run(lambda paths: list(map(_stat, paths)), some)
+            some = [self._path_text(location) for location in locations[first : first + STATS_AT_ONCE]]
+            found += await self.run(lambda paths: list(map(_stat, paths)), some)
         return found
 
     async def delete(self, locations: Sequence[str]) -> None:
         """Remove files, and folders that become empty; those that are not there are no error."""
-        await self._run(self._delete, [self.path(location) for location in locations])
+        await self.run(self._delete, [self.path(location) for location in locations])
 
     async def forget_unfinished(self, older_than: float, *folders: str) -> int:
         """Remove what writers that died have left, last touched before that time (seconds since 1970); how many.
 
         `folders` are others that hold nothing but files on their way.
         """
-        return await self._run(self._forget_unfinished, older_than, (INCOMING, *folders))
+        return await self.run(self._forget_unfinished, older_than, (INCOMING, *folders))
 
-    async def _run(self, work: Callable[..., T], *arguments: object) -> T:
+    async def place(self, upload: Path, location: str) -> None:
+        """Give a file that is on disk a second name. Raises `FileExistsError` when another one has it."""
+        target = self.path(location)
+        try:
+            await self.run(self._place, upload, target, False)
+        except FileExistsError:
+            if not await self.run(target.samefile, upload):
+                raise
+
+    def _path_text(self, location: str) -> str:
+        """The same as text: with millions of them, each `Path` made counts."""
+        if checked(location).split("/", 1)[0] in _OURS:
+            raise BadParameter(f"{location[:200]!r} is no location in this storage")
+        return f"{self.base}{os.sep}{location}"
+
+    async def run(self, work: Callable[..., T], *arguments: object) -> T:
+        """What `work` returns, done in a thread. Raises `StorageFull` where the disk has no room."""
         working = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
         try:
             return await asyncio.shield(working)
@@ -169,9 +191,9 @@ class Folder:
         return forgotten
 
 
-def _stat(path: Path) -> Stat | None:
+def _stat(path: str | Path) -> Stat | None:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - see `_path_text`
     except OSError as error:
         if error.errno in _NOTHING_THERE:
             return None

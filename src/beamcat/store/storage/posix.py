@@ -11,6 +11,7 @@ from beamcat.errors import BadParameter
 from beamcat.store.storage.contract import DatasetPlace, Pieces, Stat
 from beamcat.store.storage.folder import Folder, stat_of
 from beamcat.store.storage.paths import new_location
+from beamcat.store.storage.waiting import WaitingUpload, WaitingUploads
 
 LONGEST_PART = 255
 """Bytes of a file name."""
@@ -28,6 +29,7 @@ class PosixStorage:
 
     def __init__(self, base: Path, *, layout: Layout = "uuid", also_below: Sequence[Path] = ()) -> None:
         self._folder = Folder(base, also_below=also_below)
+        self._uploads = WaitingUploads(self._folder)
         self._layout = layout
 
     def close(self) -> None:
@@ -36,7 +38,7 @@ class PosixStorage:
 
     async def put(self, dataset: DatasetPlace, name: str, pieces: Pieces, size: int | None = None) -> str:
         """Store the bytes at a new location; that location."""
-        location = self._new_location(dataset, name)
+        location = self.new_location(dataset, name)
         try:
             await self._folder.write(location, pieces, replace=False)
         except FileExistsError:
@@ -55,6 +57,10 @@ class PosixStorage:
         """What is known of the bytes at each location."""
         return await self._folder.stat(locations)
 
+    async def room(self) -> int:
+        """Bytes that are free on its disk."""
+        return await self._folder.room()
+
     async def delete(self, locations: Sequence[str]) -> None:
         """Remove bytes, and folders that become empty."""
         await self._folder.delete(locations)
@@ -70,9 +76,30 @@ class PosixStorage:
 
     async def forget_unfinished(self, older_than: float) -> int:
         """Remove what writers that died have left, last touched before that time; how many."""
-        return await self._folder.forget_unfinished(older_than)
+        return await self._uploads.forget_unfinished(older_than)
 
-    def _new_location(self, dataset: DatasetPlace, name: str) -> str:
+    async def open_upload(self, upload: str) -> WaitingUpload:
+        """An upload to write to."""
+        return await self._uploads.open(upload)
+
+    async def stat_upload(self, upload: str) -> Stat | None:
+        """What is known of its bytes; None when there is no such upload."""
+        return await self._uploads.stat(upload)
+
+    def read_upload(self, upload: str) -> AsyncIterator[bytes]:
+        """Its bytes."""
+        return self._uploads.read(upload)
+
+    async def place_upload(self, upload: str, location: str) -> None:
+        """Make it a file: a second name for the same bytes."""
+        await self._uploads.place(upload, location)
+
+    async def forget_uploads(self, uploads: Sequence[str]) -> None:
+        """Remove uploads."""
+        await self._uploads.forget(uploads)
+
+    def new_location(self, dataset: DatasetPlace, name: str) -> str:
+        """Where a new file of that name goes."""
         if self._layout == "uuid":
             return new_location(dataset)
         folders = (dataset.facility, dataset.investigation, dataset.visit_id, dataset.name)

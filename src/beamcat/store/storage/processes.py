@@ -35,18 +35,22 @@ class Ended:
     complaint: str
 
 
-async def run(command: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> Ended:
+async def run(command: Sequence[str], environment: Mapping[str, str], timeout_s: float, given: bytes = b"") -> Ended:
     """Run a program to its end. Raises `Unavailable` when it cannot be started, takes too long or says too much.
+
+    Its standard input is what is `given`.
 
     It is ended, with all processes it has started, when the call is cancelled.
     """
     passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     # files, since a pipe ends only when everything the program has left running has closed it
-    with TemporaryFile() as output, TemporaryFile() as complaint:
+    with TemporaryFile() as told, TemporaryFile() as output, TemporaryFile() as complaint:
+        told.write(given)
+        told.seek(0)
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=told,
                 stdout=output,
                 stderr=complaint,
                 env={**passed_on, **environment},

@@ -65,9 +65,13 @@ class S3Storage:
 
     async def put(self, dataset: DatasetPlace, name: str, pieces: Pieces, size: int | None = None) -> str:
         """Store the bytes at a new location; that location."""
-        location = new_location(dataset)
+        location = self.new_location(dataset, name)
         await self.put_at(location, pieces, size)
         return location
+
+    def new_location(self, dataset: DatasetPlace, _name: str) -> str:
+        """Where a new file goes."""
+        return new_location(dataset)
 
     async def put_at(self, location: str, pieces: Pieces, size: int | None = None) -> None:
         """Store the bytes at a location known beforehand.

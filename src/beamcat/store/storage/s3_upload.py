@@ -7,7 +7,7 @@ cancelled would leave them, so nobody ever cancels it: the iterator raises inste
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import obstore
 from obstore.exceptions import BaseError
@@ -34,8 +34,10 @@ class _GivenUp(Exception):
     """Ends the iterator of an upload that is not wanted any more."""
 
 
-async def upload(store: S3Store, key: str, pieces: Pieces, part: int) -> None:
-    """Store the bytes, in parts of this size when they are more than one part.
+async def upload(
+    store: S3Store, key: str, pieces: Pieces, part: int, attributes: Mapping[str, str] | None = None
+) -> None:
+    """Store the bytes, in parts of this size when they are more than one part; with these headers and metadata.
 
     Raises what `pieces` raises, `StoreFailed` for what the store answers, and `ValidationFailed` for too many parts.
     """
@@ -55,12 +57,12 @@ async def upload(store: S3Store, key: str, pieces: Pieces, part: int) -> None:
                 continue
             first.append(piece)
             if passed_on > part:
-                under_way = asyncio.create_task(_in_parts(store, key, feed, part))
+                under_way = asyncio.create_task(_in_parts(store, key, feed, part, attributes))
                 for held in first:
                     await feed.pass_on(held, under_way)
                 first.clear()
         if under_way is None:
-            under_way = asyncio.create_task(_at_once(store, key, b"".join(first)))
+            under_way = asyncio.create_task(_at_once(store, key, b"".join(first), attributes))
         else:
             await feed.pass_on(None, under_way)
         await asyncio.shield(under_way)
@@ -112,18 +114,26 @@ class _Feed:
             given_up.cancel()
 
 
-async def _in_parts(store: S3Store, key: str, feed: _Feed, part: int) -> None:
+async def _in_parts(store: S3Store, key: str, feed: _Feed, part: int, attributes: Mapping[str, str] | None) -> None:
+    more = None if attributes is None else dict(attributes)
     try:
         await obstore.put_async(
-            store, key, aiter(feed), use_multipart=True, chunk_size=part, max_concurrency=PARTS_AT_ONCE
+            store,
+            key,
+            aiter(feed),
+            attributes=more,
+            use_multipart=True,
+            chunk_size=part,
+            max_concurrency=PARTS_AT_ONCE,
         )
     except (BaseError, OSError, ValueError) as error:
         raise StoreFailed(error) from error
 
 
-async def _at_once(store: S3Store, key: str, content: bytes) -> None:
+async def _at_once(store: S3Store, key: str, content: bytes, attributes: Mapping[str, str] | None) -> None:
+    more = None if attributes is None else dict(attributes)
     try:
-        await obstore.put_async(store, key, content, use_multipart=False)
+        await obstore.put_async(store, key, content, attributes=more, use_multipart=False)
     except (BaseError, OSError, ValueError) as error:
         raise StoreFailed(error) from error
 

@@ -25,6 +25,10 @@ removes nothing but what it has put there itself.
 Readers and writers of bytes lock the dataset (`locks`): they write down the lock, then look whether something moves.
 An operation writes down that it runs, then looks for locks. So at least one of the two sees the other.
 
-`queue` holds the statements, `operations` what is done to bytes, `worker` who does it, `levels` what the data service
-asks, `status` what clients are told, `tidying` what goes to the archive to make room.
+A RESTORE is heeded whatever else is queued, unless it is a DELETE: what is not there, or just leaving, can neither be
+written nor read. If it takes the place of a WRITE the mark stays, and the unit is written when it has come back.
+
+`queue` holds the statements (those of requests are in `requesting`, whose turn it is in `taking`), `operations` what is
+done to bytes, `worker` who does it, `levels` what the data service asks, `status` and `progress` what clients are told,
+`tidying` what goes to the archive to make room, `administration` what administrators see and do.
 """

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from beamcat.store.frozen import Run
 from beamcat.store.selection import Wanted
+from beamcat.store.targets.recalling import datafiles_from_replicas
 from beamcat.store.units.fingerprints import file_fingerprint, packed_versions
 from beamcat.store.units.locks import Locks
 from beamcat.store.units.operations import CannotMove, Places, all_of, free_of_locks, kept, note_failure, recall
-from beamcat.store.units.queue import Outcome, Queue, Taken
+from beamcat.store.units.queue import Queue
+from beamcat.store.units.values import Outcome, Taken
 
 AT_ONCE = 4
 """Files that are copied at a time."""
@@ -103,6 +105,10 @@ class DatafileMoves:
         files = await self._files(free)
         units = [unit for unit in free if unit.id in files]
         await self._queue.done([kept(unit, online=True) for unit in units if files[unit.id].is_there])
+        absent = [unit for unit in units if not files[unit.id].is_there]
+        brought = await datafiles_from_replicas(self._places, absent, files)
+        await self._queue.done(await self._seen_again([kept(unit, online=True) for unit in brought]))
+        units = [unit for unit in absent if unit not in brought]
         copies = {unit.copy or files[unit.id].location: unit for unit in units if not files[unit.id].is_there}
         twice = [unit for unit in units if not files[unit.id].is_there and unit not in copies.values()]
         await self._queue.give_back(twice)  # of another datafile with the same bytes, which will then be there
@@ -136,7 +142,10 @@ class DatafileMoves:
             some = units[first : first + AT_ONCE]
             results = await asyncio.gather(*map(work, some), return_exceptions=True)
             done = [result for result in results if isinstance(result, Outcome)]
-            await self._queue.done(await self._seen_again(done) if look_again else done)
+            ours = await self._queue.done(await self._seen_again(done) if look_again else done)
+            for outcome in done if look_again else ():
+                if outcome.unit.id not in ours:
+                    await self._queue.unsure(outcome.unit)
             for unit, result in zip(some, results, strict=True):
                 if isinstance(result, Exception):
                     await note_failure(self._queue, unit, result)

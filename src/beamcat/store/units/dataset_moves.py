@@ -14,6 +14,7 @@ from beamcat.observability.logs import logger
 from beamcat.store.frozen import Run
 from beamcat.store.measuring import InMemory, layout_for
 from beamcat.store.selection import Wanted
+from beamcat.store.targets.recalling import dataset_from_replicas
 from beamcat.store.units.fingerprints import fingerprint, packed_versions
 from beamcat.store.units.locks import Locks
 from beamcat.store.units.operations import (
@@ -25,7 +26,8 @@ from beamcat.store.units.operations import (
     note_failure,
     recall,
 )
-from beamcat.store.units.queue import Outcome, Queue, Taken
+from beamcat.store.units.queue import Queue
+from beamcat.store.units.values import Outcome, Taken
 
 PIECE = 1 << 20
 """Bytes that are unpacked at a time."""
@@ -71,6 +73,9 @@ class DatasetMoves:
                 found, findings = await self._places.look(Wanted(datasets=(unit.id,)))
                 if findings.absent_count == 0:
                     await self._queue.done([kept(unit, online=True if findings.files else None)])
+                    continue
+                if outcome := await dataset_from_replicas(self._places, unit, found):
+                    await self._queue.done([outcome])
                     continue
                 copies[unit.copy or await self._usual_name(unit)] = unit
                 runs[unit.id] = found
@@ -118,8 +123,11 @@ class DatasetMoves:
             copied = fingerprint(runs)
             outcome = Outcome(unit, True, name, copied, attempt=unit.copy, size=findings.size)
             ours = await self._queue.done([outcome])
+            if not ours:  # another worker has taken it over, and does not know of this copy
+                await archive.delete([name])
         if ours and unit.copy is not None:
             await archive.delete([unit.copy])
+            await self._queue.attempt_is_gone(unit, unit.copy)
 
     async def _archive(self, unit: Taken) -> None:
         if unit.leaving is not None:
@@ -185,7 +193,8 @@ class DatasetMoves:
         outcome = Outcome(
             unit, True, unit.copy or name, copied, unit.attempt, findings.size, None, problem, findings.absent_count
         )
-        await self._queue.done([outcome])
+        if not await self._queue.done([outcome]):
+            await self._queue.unsure(unit)
 
 
 def _short(name: str) -> str:

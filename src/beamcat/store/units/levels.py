@@ -14,14 +14,26 @@ import numpy as np
 from beamcat.access.caller import Caller
 from beamcat.errors import BeamcatError
 from beamcat.observability.logs import logger
+from beamcat.protection.refusals import OverRestoreBudget
 from beamcat.store.frozen import Run
 from beamcat.store.prepared import Prepared, PreparedDownloads
-from beamcat.store.selection import File, Selected, Selections, Wanted
+from beamcat.store.selection import Selected, Selections, Wanted
 from beamcat.store.storage.contract import MainStorage
 from beamcat.store.units.locks import Locks, Reading
-from beamcat.store.units.queue import Queue, Units
-from beamcat.store.units.status import ARCHIVED, ONLINE, RESTORING, NotOnline, RestoreFailed, Standing, standing
+from beamcat.store.units.progress import Progress, progress, waiting_s
+from beamcat.store.units.queue import Queue
+from beamcat.store.units.status import (
+    ARCHIVED,
+    LONGEST_RETRY_S,
+    ONLINE,
+    RESTORING,
+    NotOnline,
+    RestoreFailed,
+    Standing,
+    standing,
+)
 from beamcat.store.units.transitions import DELETE, RESTORE, WRITE, Kind, Operation
+from beamcat.store.units.values import Gone, Units
 
 UNITS_AT_ONCE = 10_000
 """Units of one question."""
@@ -105,10 +117,11 @@ class TwoLevels:
         if known.failed:
             raise RestoreFailed
         if known.offline:
-            if reading.restores and known.absent:
-                await self.queue.request(RESTORE, units.of(known.absent), user_name)
+            wanted = [*known.absent, *(known.going if reading.keeps else ())]
+            if reading.restores and wanted:
+                await self.queue.request(RESTORE, units.of(wanted), user_name)
                 known = await standing(self._database, self.kind, units.ids)
-            raise NotOnline(known.offline, known.retry_after_s)
+            raise NotOnline(known.offline, await self._retry_after_s(known, units))
 
     async def missing(self, units: Units, reading: Reading, user_name: str) -> bool:
         """Files of these units turned out to be absent although they were thought to be there; whether they may come.
@@ -147,7 +160,7 @@ class TwoLevels:
         """
         if self.kind == "dataset":
             async for units in self._datasets(datasets):
-                await self.require_online(units, Reading(None), user_name)
+                await self.require_online(units, Reading(None, keeps=False), user_name)
         return await self.locks.acquire(datasets, exclusive=exclusive)
 
     async def announce(self, datasets: Sequence[int], user_name: str) -> None:
@@ -163,8 +176,10 @@ class TwoLevels:
             ids, datasets = zip(*sorted(files), strict=True)
             await self.queue.request(WRITE, Units(ids, datasets), user_name)
 
-    async def deleted(self, files: Sequence[File], user_name: str) -> None:
+    async def deleted(self, files: Sequence[Gone], user_name: str) -> None:
         """Files are gone from catalogue and main storage, and nobody else has their bytes: the archive follows."""
+        if not files:
+            return
         if self.kind == "dataset":
             await self.announce(sorted({file.dataset_id for file in files}), user_name)
         else:
@@ -179,9 +194,13 @@ class TwoLevels:
             await self.queue.clear_failures(some)
 
     async def prepare(self, prepared: Prepared) -> None:
-        """Forget failed restores of a new download, and have what is missing restored, without waiting for it."""
+        """Forget failed restores of a new download, and have what is missing restored, without waiting for it.
+
+        That it is asked for is waited for, unless that takes long: then the next question for it goes on.
+        """
         await self.reset(self.units_of_prepared(prepared))
-        self._in_background(self._restore_missing(prepared, 0))
+        asking = self._in_background(self._restore_missing(prepared, 0))
+        await asyncio.wait([asking], timeout=PREPARED_BUDGET_S)
 
     async def is_prepared(self, prepared: Prepared) -> bool:
         """Whether all of a download is online; what is missing is restored. Raises `RestoreFailed`. It never waits.
@@ -216,6 +235,15 @@ class TwoLevels:
         tenths = 1000 if units == 0 else 1000 * online // units
         return str(tenths // 10) if tenths % 10 == 0 else f"{tenths / 10:.1f}"
 
+    async def progress(self, units: AsyncIterator[Units]) -> Progress:
+        """How far units are on their way back."""
+
+        async def chunks() -> AsyncIterator[tuple[Sequence[int], Standing]]:
+            async for some in units:
+                yield some.ids, await self._known(some)
+
+        return await progress(self._database, self.kind, chunks())
+
     async def examine(self, units: Units) -> None:
         """Look at units that nobody has looked at, and write down whether they are in the main storage."""
         size = EXAMINED_AT_ONCE if self.kind == "dataset" else UNITS_AT_ONCE
@@ -233,6 +261,13 @@ class TwoLevels:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _retry_after_s(self, known: Standing, units: Units) -> int:
+        """When it is worth to come back for units of which some are not online."""
+        if not known.coming:
+            return known.retry_after_s
+        queued = await waiting_s(self._database, self.kind, units.ids)
+        return known.retry_after_s if queued is None else max(known.retry_after_s, min(round(queued), LONGEST_RETRY_S))
 
     async def _known(self, units: Units) -> Standing:
         """How units stand, after a look at those that nobody had looked at."""
@@ -253,7 +288,8 @@ class TwoLevels:
                 for file, stat in zip(files, stats, strict=True):
                     unit = file.dataset_id if self.kind == "dataset" else file.id
                     present[unit] = present.get(unit, True) and stat is not None
-                    sizes[unit] = sizes.get(unit, 0) + (0 if stat is None else stat.size)
+                    size = file.catalogued_size or 0 if stat is None else stat.size
+                    sizes[unit] = sizes.get(unit, 0) + size
         found = sorted(present)
         await self.queue.seen(units.of(found), [present[each] for each in found], [sizes[each] for each in found])
 
@@ -261,8 +297,9 @@ class TwoLevels:
         async with aclosing(self._units_from(prepared, first)) as chunks:
             async for _, units in chunks:
                 known = await self._known(units)
-                if known.absent and not known.failed:
-                    await self.queue.request(RESTORE, units.of(known.absent), prepared.user_name)
+                wanted = [*known.absent, *known.going]  # what is leaving has to come back, or may stay
+                if wanted and not known.failed:
+                    await self.queue.request(RESTORE, units.of(wanted), prepared.user_name)
 
     async def _units_from(self, prepared: Prepared, first: int) -> AsyncGenerator[tuple[int, Units], None]:
         number = 0
@@ -282,15 +319,18 @@ class TwoLevels:
             self._scanned.clear()
         self._scanned[prepared] = number
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(_logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
+    except OverRestoreBudget as error:
+        logger().debug("data stay in the archive", error=error.message)  # who is refused is in the log already
     except BeamcatError as error:
         logger().warning("data are not restored yet; the next question for them tries again", error=error.message)
     except Exception:

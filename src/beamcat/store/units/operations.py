@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from zipfile import BadZipFile
 
 from beamcat.database.pool import Database
@@ -20,11 +20,15 @@ from beamcat.store.frozen import Run
 from beamcat.store.measuring import Findings, Looking
 from beamcat.store.selection import Selections, Wanted
 from beamcat.store.sending import Sender
-from beamcat.store.storage.contract import ArchiveStorage, MainStorage, NoSuchData, StorageFull
+from beamcat.store.storage.contract import ArchiveStorage, HasVolumes, MainStorage, NoSuchData, StorageFull
 from beamcat.store.units.fingerprints import unpacked_versions
 from beamcat.store.units.locks import Locks
-from beamcat.store.units.queue import Outcome, Queue, Taken
+from beamcat.store.units.queue import Queue
 from beamcat.store.units.transitions import Kind, Operation
+from beamcat.store.units.values import Outcome, Taken
+
+if TYPE_CHECKING:
+    from beamcat.store.targets.replicas import Replicas
 
 RESTORE_TRIES = 3
 """Times that a restore is tried before its unit is flagged."""
@@ -72,6 +76,7 @@ class Places:
     strict: bool = True
     backslash_separates: bool = False
     poll_s: float = 2.0
+    replicas: Replicas | None = None
 
     async def look(self, wanted: Wanted) -> tuple[list[Run], Findings]:
         """The files of the catalogue, as they are in the main storage; absent ones have no etag."""
@@ -171,11 +176,20 @@ Bring = Callable[[Sequence[Taken]], Awaitable[None]]
 
 
 async def recall(places: Places, queue: Queue, copies: dict[str, Taken], bring: Bring) -> None:
-    """Ask the archive for copies, by name, and bring each unit back when it can be read. Failures are written down."""
+    """Ask the archive for copies, by name, and bring each unit back when it can be read. Failures are written down.
+
+    Those that are cancelled meanwhile are let go.
+    """
     waiting = dict(copies)
     try:
-        await places.archive.request(list(waiting))
+        await places.archive.request(await _by_volume(places.archive, list(waiting)))
         while waiting:
+            ours = await queue.ours(list(waiting.values()))
+            cancelled = [name for name, unit in waiting.items() if unit.id not in ours]
+            if cancelled:
+                await places.archive.release(cancelled)
+                waiting = {name: unit for name, unit in waiting.items() if unit.id in ours}
+                continue
             known = await places.archive.ready(list(waiting))
             for name, reason in known.lost.items():
                 await note_failure(queue, waiting.pop(name), BadCopy(f"the archive cannot give {name}: {reason}"))
@@ -193,6 +207,14 @@ async def recall(places: Places, queue: Queue, copies: dict[str, Taken], bring: 
     except Exception as error:
         for unit in waiting.values():
             await note_failure(queue, unit, error)
+
+
+async def _by_volume(archive: ArchiveStorage, names: list[str]) -> list[str]:
+    """The names in the order of the tapes they are on, where the archive knows that."""
+    if not isinstance(archive, HasVolumes):
+        return names
+    volumes = await archive.volumes(names)
+    return [name for _, name in sorted(zip([volume or "" for volume in volumes], names, strict=True))]
 
 
 async def all_of(pieces: AsyncIterator[bytes], size: int, what: str) -> AsyncIterator[bytes]:

@@ -5,19 +5,20 @@ Each call is one statement or one transaction. Taking is done by one worker at a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 from beamcat.database.pool import Connection, Database
 from beamcat.events.leading import lock_key
-from beamcat.store.units import transitions
-from beamcat.store.units.transitions import ARCHIVE, RESTORE, WRITE, WRITE_THEN_ARCHIVE, Kind, Operation
+from beamcat.protection.refusals import OverRestoreBudget
+from beamcat.protection.restores import RestoreBudgets
+from beamcat.store.units.requesting import request_statement
+from beamcat.store.units.taking import Budget, choose, take_any, take_restores, under_way, waiting_restores
+from beamcat.store.units.transitions import RESTORE, WRITE, Kind, Operation
+from beamcat.store.units.values import Outcome, Taken, Terms, Units
 
-LEASE_S = 60.0
-"""How long an operation belongs to a worker that is not heard of any more."""
 ROWS = 10_000
 """Units of one statement."""
 LONGEST_PAUSE_S = 3600.0
@@ -25,68 +26,6 @@ LONGEST_PAUSE_S = 3600.0
 
 _TAKING = lock_key("units")
 
-_FIELDS = (
-    "u.id, u.dataset_id, u.running, u.ticket, u.attempts, u.online, u.marked, u.copy, u.copied, u.attempt, u.leaving"
-)
-_FREE = """NOT EXISTS (SELECT FROM unit_lock l
-                 WHERE l.dataset_id = u.dataset_id AND l.until > now() AND (l.exclusive OR {any_lock}))"""
-
-_LOST = f"""
-WITH lost AS (
-    SELECT u.kind, u.id FROM unit u
-     WHERE u.kind = %(kind)s AND u.running = ANY(%(running)s) AND u.until < now()
-       AND {_FREE.format(any_lock="%(any_lock)s")}
-     ORDER BY u.until LIMIT %(most)s FOR UPDATE SKIP LOCKED)
-UPDATE unit u SET ticket = %(ticket)s, worker = %(worker)s, until = now() + %(lease)s
-  FROM lost WHERE u.kind = lost.kind AND u.id = lost.id
-RETURNING {_FIELDS}
-"""  # noqa: S608
-_NEXT = f"""
-WITH next AS (
-    SELECT u.kind, u.id FROM unit u
-     WHERE u.kind = %(kind)s AND u.wanted = %(wanted)s AND u.running IS NULL AND u.not_before <= now()
-       AND {_FREE.format(any_lock="%(any_lock)s")}
-     ORDER BY u.priority DESC, u.requested_at LIMIT %(most)s FOR UPDATE SKIP LOCKED)
-UPDATE unit u
-   SET running = CASE u.wanted WHEN 'WRITE_THEN_ARCHIVE' THEN 'WRITE' ELSE u.wanted END,
-       wanted = CASE u.wanted WHEN 'WRITE_THEN_ARCHIVE' THEN 'ARCHIVE' END,
-       ticket = %(ticket)s, worker = %(worker)s, until = now() + %(lease)s, expected = NULL
-  FROM next WHERE u.kind = next.kind AND u.id = next.id
-RETURNING {_FIELDS}
-"""  # noqa: S608
-_TURN = f"""
-WITH RECURSIVE asker (name) AS (
-    (SELECT requested_by FROM unit WHERE kind = %(kind)s AND wanted = 'RESTORE' ORDER BY requested_by LIMIT 1)
-    UNION ALL
-    SELECT (SELECT requested_by FROM unit WHERE kind = %(kind)s AND wanted = 'RESTORE' AND requested_by > asker.name
-             ORDER BY requested_by LIMIT 1)
-      FROM asker WHERE asker.name IS NOT NULL
-), busy AS (
-    SELECT requested_by AS name, count(*) AS units FROM unit
-     WHERE kind = %(kind)s AND running = 'RESTORE' GROUP BY requested_by
-), free AS (
-    SELECT asker.name, least(%(most)s, %(per_user)s - coalesce(busy.units, 0)) AS units
-      FROM asker LEFT JOIN busy USING (name) WHERE asker.name IS NOT NULL
-), turn AS (
-    SELECT one.* FROM free CROSS JOIN LATERAL (
-        SELECT u.kind, u.id, u.priority, u.requested_at,
-               row_number() OVER (ORDER BY u.priority DESC, u.requested_at) AS place
-          FROM unit u
-         WHERE u.kind = %(kind)s AND u.wanted = 'RESTORE' AND u.requested_by = free.name
-           AND u.running IS NULL AND u.not_before <= now()
-           AND {_FREE.format(any_lock="%(any_lock)s")}
-         ORDER BY u.priority DESC, u.requested_at LIMIT greatest(free.units, 0)) one
-     ORDER BY one.priority DESC, one.place, one.requested_at
-     LIMIT greatest(least(%(most)s, %(at_once)s - (SELECT coalesce(sum(units), 0) FROM busy)), 0)
-)
-SELECT id FROM turn
-"""  # noqa: S608
-_TAKE_RESTORES = f"""
-UPDATE unit u SET running = 'RESTORE', wanted = NULL, ticket = %(ticket)s, worker = %(worker)s,
-       until = now() + %(lease)s, expected = NULL
- WHERE u.kind = %(kind)s AND u.id = ANY(%(ids)s::bigint[]) AND u.wanted = 'RESTORE' AND u.running IS NULL
-RETURNING {_FIELDS}
-"""  # noqa: S608
 _RENEW = "UPDATE unit SET until = now() + %s WHERE running IS NOT NULL AND ticket = ANY(%s) RETURNING ticket"
 _EXPECT = """
 UPDATE unit u SET expected = now() + make_interval(secs => w.seconds)
@@ -95,16 +34,21 @@ UPDATE unit u SET expected = now() + make_interval(secs => w.seconds)
 """
 _GIVE_BACK = """
 UPDATE unit u
-   SET wanted = coalesce(CASE WHEN u.running = 'WRITE' AND u.wanted = 'ARCHIVE' THEN 'WRITE_THEN_ARCHIVE' END,
-                         u.wanted, u.running),
+   SET wanted = CASE WHEN u.running = 'WRITE' AND u.wanted = 'ARCHIVE' THEN 'WRITE_THEN_ARCHIVE'
+                     WHEN u.running = 'ARCHIVE' AND u.wanted = 'WRITE' AND u.online THEN 'WRITE_THEN_ARCHIVE'
+                     WHEN u.running = 'RESTORE' AND u.wanted = 'WRITE' AND u.online IS NOT TRUE THEN 'RESTORE'
+                     ELSE coalesce(u.wanted, u.running) END,
        running = NULL, ticket = NULL, worker = NULL, until = NULL, expected = NULL,
        not_before = now() + %(pause)s, attempts = u.attempts + %(tries)s, problem = %(problem)s
  WHERE u.kind = %(kind)s AND u.id = ANY(%(ids)s) AND u.ticket = %(ticket)s
 """
+# What is marked and has come back is written: a RESTORE may have taken the place of its WRITE.
 _DONE = """
 UPDATE unit u
    SET running = NULL, ticket = NULL, worker = NULL, until = NULL, expected = NULL, attempts = 0, problem = w.problem,
        online = w.online,
+       wanted = CASE WHEN u.running = 'RESTORE' AND w.online AND u.marked AND u.wanted IS NULL THEN 'WRITE'
+                     ELSE u.wanted END,
        marked = CASE WHEN u.running = 'WRITE' THEN coalesce(u.wanted IN ('WRITE', 'WRITE_THEN_ARCHIVE'), false)
                      ELSE u.marked END,
        failure = CASE WHEN u.running = 'RESTORE' THEN w.failure ELSE u.failure END,
@@ -129,9 +73,46 @@ UPDATE unit u SET online = false, leaving = w.leaving
 RETURNING u.id
 """
 _ATTEMPT = "UPDATE unit SET attempt = %s WHERE kind = %s AND id = %s AND ticket = %s RETURNING id"
-_REMOVE = "DELETE FROM unit WHERE kind = %s AND id = ANY(%s) AND ticket = %s AND wanted IS NULL"
+_OURS = "SELECT id FROM unit WHERE kind = %s AND id = ANY(%s) AND ticket = %s"
+_ATTEMPT_IS_GONE = "UPDATE unit SET attempt = NULL WHERE kind = %s AND id = %s AND attempt = %s AND running IS NULL"
+_REMOVE = """
+DELETE FROM unit WHERE kind = %s AND id = ANY(%s) AND ticket = %s AND wanted IS DISTINCT FROM 'DELETE'
+"""
+_ONLY_DELETE = """
+UPDATE unit SET running = NULL, ticket = NULL, worker = NULL, until = NULL
+ WHERE kind = %s AND id = ANY(%s) AND ticket = %s AND wanted = 'DELETE'
+"""
+# A WRITE and a DELETE stay: without them the archive would not follow. What a worker has begun may be there by half.
+_STOP = """
+UPDATE unit
+   SET failure = CASE WHEN coalesce(wanted, running) = 'RESTORE' AND online IS NOT TRUE THEN %(reason)s
+                      ELSE failure END,
+       problem = CASE WHEN coalesce(wanted, running) = 'RESTORE' AND online IS NOT TRUE THEN %(reason)s END,
+       wanted = CASE wanted WHEN 'RESTORE' THEN NULL WHEN 'ARCHIVE' THEN NULL WHEN 'WRITE_THEN_ARCHIVE' THEN 'WRITE'
+                            ELSE wanted END,
+       online = CASE running WHEN 'RESTORE' THEN NULL ELSE online END,
+       ticket = CASE running WHEN 'RESTORE' THEN NULL ELSE ticket END,
+       worker = CASE running WHEN 'RESTORE' THEN NULL ELSE worker END,
+       until = CASE running WHEN 'RESTORE' THEN NULL ELSE until END,
+       running = nullif(running, 'RESTORE'), expected = NULL, attempts = 0
+ WHERE kind = %(kind)s AND {which}
+RETURNING id
+"""
+_CANCEL = _STOP.format(
+    which="id = ANY(%(ids)s::bigint[])"
+    " AND (wanted IN ('RESTORE', 'ARCHIVE', 'WRITE_THEN_ARCHIVE') OR running = 'RESTORE')"
+)
+_OVERDUE = _STOP.format(
+    which="requested_at < now() - %(deadline)s"
+    " AND (wanted = 'RESTORE' AND running IS NULL OR running = 'RESTORE' AND coalesce(wanted, 'RESTORE') = 'RESTORE')"
+)
+_UNSURE = "UPDATE unit SET online = NULL WHERE kind = %s AND id = %s AND running IS NULL AND online IS FALSE"
 _CLEAR = """
 UPDATE unit SET failure = NULL, attempts = 0 WHERE kind = %s AND id = ANY(%s) AND failure IS NOT NULL
+"""
+_HASTEN = """
+UPDATE unit SET not_before = now()
+ WHERE kind = %s AND id = ANY(%s) AND wanted IS NOT NULL AND running IS NULL AND attempts > 0
 """
 _GONE = """
 UPDATE unit SET online = false
@@ -156,78 +137,19 @@ ON CONFLICT (kind, id) DO UPDATE SET accessed = now()
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Units:
-    """Some units: their ids and those of the datasets they are or lie in.
-
-    Of units that are gone from the catalogue, `copies` are the names in the archive.
-    """
-
-    ids: Sequence[int]
-    datasets: Sequence[int]
-    copies: Sequence[str] | None = None
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def of(self, ids: Sequence[int]) -> Units:
-        """Those with these ids."""
-        places = dict(zip(self.ids, self.datasets, strict=True))
-        return Units(ids, [places[each] for each in ids])
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A unit that a worker has taken, and what it is to do."""
-
-    id: int
-    dataset_id: int
-    operation: Operation
-    ticket: UUID
-    attempts: int
-    online: bool | None
-    marked: bool
-    copy: str | None
-    copied: bytes | None
-    attempt: str | None
-    leaving: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How an operation has left a unit. `attempt` names a copy that is still to be removed from the archive."""
-
-    unit: Taken
-    online: bool | None
-    copy: str | None = None
-    copied: bytes | None = None
-    attempt: str | None = None
-    size: int | None = None
-    failure: str | None = None
-    problem: str | None = None
-    lacking: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How the queue is kept: delays before writes, and how many restores run at a time, for all and for one user."""
-
-    kind: Kind = "dataset"
-    dataset_writes: timedelta = timedelta(seconds=60)
-    datafile_operations: timedelta = timedelta(seconds=60)
-    restores_at_once: int = 100
-    restores_per_user: int = 50
-    lease: timedelta = timedelta(seconds=LEASE_S)
-    retry: timedelta = timedelta(seconds=60)
-
-
 @dataclass(slots=True)
 class Queue:
-    """Requests for units, and the operations that are under way."""
+    """Requests for units, and the operations that are under way.
+
+    `room` tells how many bytes the main storage has left; None when it does not know. `budgets` says how much a user
+    may have restored; None: as much as they like.
+    """
 
     database: Database
     terms: Terms
+    room: Callable[[], Awaitable[int | None]] | None = None
     worker: str = field(default_factory=lambda: str(uuid4()))
+    budgets: RestoreBudgets | None = None
 
     @property
     def kind(self) -> Kind:
@@ -239,8 +161,11 @@ class Queue:
 
         The delay of a WRITE of a dataset begins anew with each of them. A WRITE marks its units: until it has
         succeeded none of them leaves the main storage. `operation` is not WRITE_THEN_ARCHIVE.
+
+        Raises `OverRestoreBudget` when the user may not have all of them restored; the others have been asked for.
         """
-        statement = _request_statement(self.kind, operation)
+        over: OverRestoreBudget | None = None
+        statement = request_statement(self.kind, operation)
         is_write = self.kind == "dataset" and operation is WRITE
         delay = self.terms.dataset_writes if is_write else timedelta()
         if self.kind == "datafile":
@@ -258,10 +183,16 @@ class Queue:
                 "user": user_name,
             }
 
-            async def work(connection: Connection, params: dict[str, object] = params) -> None:
+            async def work(connection: Connection, params: dict[str, object] = params) -> OverRestoreBudget | None:
+                over = None
+                if operation is RESTORE and self.budgets is not None:
+                    params, over = await self.budgets.granted(connection, params)
                 await connection.execute(statement, params)
+                return over
 
-            await self.database.run(work)
+            over = await self.database.run(work) or over
+        if over is not None:
+            raise over
 
     async def take(self, operations: Sequence[Operation], most: int) -> list[Taken]:
         """Up to so many units that one of the operations is to be done to; all the same operation, under one ticket.
@@ -274,27 +205,23 @@ class Queue:
             if row == (False,):
                 return []
             for operation in operations:
-                alone = not (operation is WRITE or (operation is RESTORE and self.kind == "datafile"))
                 params = {
                     "kind": self.kind,
-                    "running": [operation],
-                    "wanted": operation,
-                    "any_lock": alone,
+                    "any_lock": not (operation is WRITE or (operation is RESTORE and self.kind == "datafile")),
                     "most": most,
                     "ticket": ticket,
                     "worker": self.worker,
                     "lease": self.terms.lease,
                     "per_user": self.terms.restores_per_user,
-                    "at_once": self.terms.restores_at_once,
                 }
-                rows = await _rows(connection, _LOST, params)
+                rows = await take_any(connection, operation, params)
                 if not rows and operation is RESTORE:
-                    ids = [row[0] for row in await _rows(connection, _TURN, params)]
-                    rows = await _rows(connection, _TAKE_RESTORES, {**params, "ids": ids}) if ids else []
-                elif not rows:
-                    rows = await _rows(connection, _NEXT, params)
-                if not rows and operation is WRITE:
-                    rows = await _rows(connection, _NEXT, {**params, "wanted": WRITE_THEN_ARCHIVE})
+                    waiting = await waiting_restores(connection, params)
+                    if waiting:
+                        units, size = await under_way(connection, params)
+                        budget = await self._budget(units, size)
+                        chosen = choose(waiting, most, budget, nothing_runs=units == 0)
+                        rows = await take_restores(connection, chosen, params)
                 if rows:
                     return [Taken(row[0], row[1], Operation(row[2]), *row[3:]) for row in rows]
         return []
@@ -357,16 +284,60 @@ class Queue:
             cursor = await connection.execute(_ATTEMPT, (name, self.kind, unit.id, unit.ticket))
             return await cursor.fetchone() is not None
 
+    async def attempt_is_gone(self, unit: Taken, name: str) -> None:
+        """The copy of that name, which was still to be removed from the archive, has been."""
+        async with self.database.connection() as connection:
+            await connection.execute(_ATTEMPT_IS_GONE, (self.kind, unit.id, name))
+
     async def remove(self, units: Sequence[Taken]) -> None:
-        """Forget units that are gone from everywhere."""
+        """Forget units that are gone from the catalogue; not those that are still to go from the archive."""
         if units:
-            async with self.database.connection() as connection:
-                await connection.execute(_REMOVE, (self.kind, [unit.id for unit in units], units[0].ticket))
+            params = (self.kind, [unit.id for unit in units], units[0].ticket)
+            async with self.database.transaction() as connection:
+                await connection.execute(_REMOVE, params)
+                await connection.execute(_ONLY_DELETE, params)
+
+    async def ours(self, units: Sequence[Taken]) -> set[int]:
+        """The ids of those of the units, of one ticket, that nobody has cancelled or taken over."""
+        if not units:
+            return set()
+        params = (self.kind, [unit.id for unit in units], units[0].ticket)
+        async with self.database.connection() as connection:
+            return {row[0] for row in await (await connection.execute(_OURS, params)).fetchall()}
+
+    async def cancel(self, ids: Sequence[int], reason: str) -> set[int]:
+        """Stop restores, and take back what was to be archived; those of which there was anything to stop.
+
+        A unit that does not come back is flagged with the reason, so that clients who wait for it are told.
+        """
+        async with self.database.connection() as connection:
+            params = {"kind": self.kind, "ids": list(ids), "reason": reason}
+            return {row[0] for row in await (await connection.execute(_CANCEL, params)).fetchall()}
+
+    async def give_up_overdue(self) -> int:
+        """Flag the restores that were asked for longer ago than the deadline; how many."""
+        deadline = self.terms.deadline
+        if deadline is None:
+            return 0
+        reason = f"it has not come back within {deadline.total_seconds() / 3600:g} hours"
+        async with self.database.connection() as connection:
+            cursor = await connection.execute(_OVERDUE, {"kind": self.kind, "deadline": deadline, "reason": reason})
+            return cursor.rowcount
+
+    async def unsure(self, unit: Taken) -> None:
+        """Have somebody look whether a unit is in the main storage: bytes of it have come after it was cancelled."""
+        async with self.database.connection() as connection:
+            await connection.execute(_UNSURE, (self.kind, unit.id))
 
     async def clear_failures(self, units: Units) -> None:
         """Forget that restores of these units have failed."""
         async with self.database.connection() as connection:
             await connection.execute(_CLEAR, (self.kind, list(units.ids)))
+
+    async def hasten(self, ids: Sequence[int]) -> None:
+        """Try now what would be tried again later."""
+        async with self.database.connection() as connection:
+            await connection.execute(_HASTEN, (self.kind, list(ids)))
 
     async def gone(self, ids: Sequence[int]) -> set[int]:
         """Write down that units are not in the main storage although it was thought so; those of which it was."""
@@ -391,6 +362,15 @@ class Queue:
         async with self.database.connection() as connection:
             await connection.execute(_ACCESSED, (self.kind, list(units.ids), list(units.datasets)))
 
+    async def _budget(self, units: int, size: int) -> Budget:
+        """What may be taken besides so many units and bytes that are on their way."""
+        terms = self.terms
+        left = None if terms.restore_bytes_at_once is None else terms.restore_bytes_at_once - size
+        room = None if self.room is None else await self.room()
+        if room is not None:  # the bytes on their way may have arrived, or not
+            room -= size + terms.keep_free
+        return Budget(max(terms.restores_at_once - units, 0), left, room)
+
     async def _give_back(self, units: Sequence[Taken], pause: timedelta, tries: int, problem: str | None) -> None:
         if not units:
             return
@@ -404,54 +384,3 @@ class Queue:
         }
         async with self.database.connection() as connection:
             await connection.execute(_GIVE_BACK, params)
-
-
-async def _rows(connection: Connection, statement: str, params: Mapping[str, object]) -> list[tuple[Any, ...]]:
-    return await (await connection.execute(statement, params)).fetchall()
-
-
-def _request_statement(kind: Kind, asked: Operation) -> str:
-    """The statement that does to units what the table of transitions says."""
-    queued = {known: transitions.change(kind, known, asked) for known in (None, *Operation)}
-    first = queued[None]
-    wanted = _cases({known: _literal(change.queued) for known, change in queued.items()}, "unit.wanted")
-    if asked is RESTORE:
-        wanted = f"coalesce({wanted}, CASE WHEN unit.online IS TRUE THEN NULL ELSE 'RESTORE' END)"
-    marks = _cases({known: str(change.marks).lower() for known, change in queued.items()}, "false")
-    delays = _cases({known: str(change.delays).lower() for known, change in queued.items()}, "false")
-    begins = "now() + %(delay)s"
-    if kind == "datafile":  # all wait until the first of them is due, and go together
-        idle = "SELECT min(not_before) FROM unit WHERE kind = 'datafile' AND wanted IS NOT NULL AND not_before > now()"
-        begins = f"coalesce(({idle}), now() + %(delay)s)"
-    useless = "false"
-    if asked is not WRITE:
-        useless = f"(unit.running = '{asked}' AND unit.wanted IS NULL AND unit.until > now())"
-    if asked in {RESTORE, ARCHIVE}:
-        there = "true" if asked is RESTORE else "false"
-        useless += f" OR (unit.online IS {there} AND unit.wanted IS NULL AND unit.running IS NULL)"
-    return f"""
-INSERT INTO unit (kind, id, dataset_id, copy, wanted, marked, not_before, priority, requested_by, requested_at)
-SELECT %(kind)s, w.id, w.dataset_id, w.copy, {_literal(first.queued)}, {str(first.marks).lower()}, {begins},
-       %(priority)s, %(user)s, clock_timestamp()
-  FROM unnest(%(ids)s::bigint[], %(datasets)s::bigint[], %(copies)s::text[]) AS w (id, dataset_id, copy) ORDER BY w.id
-ON CONFLICT (kind, id) DO UPDATE
-   SET wanted = {wanted},
-       marked = unit.marked OR {marks},
-       copy = coalesce(unit.copy, excluded.copy),
-       not_before = CASE WHEN unit.wanted IS NULL OR {delays} THEN excluded.not_before ELSE unit.not_before END,
-       attempts = CASE WHEN unit.wanted IS NULL AND unit.running IS NULL THEN 0 ELSE unit.attempts END,
-       priority = CASE WHEN unit.wanted IS NULL THEN excluded.priority
-                       ELSE greatest(unit.priority, excluded.priority) END,
-       requested_by = CASE WHEN unit.wanted IS NULL THEN excluded.requested_by ELSE unit.requested_by END,
-       requested_at = CASE WHEN unit.wanted IS NULL THEN excluded.requested_at ELSE unit.requested_at END
- WHERE NOT coalesce({useless}, false)
-"""  # noqa: S608
-
-
-def _literal(operation: Operation | None) -> str:
-    return "NULL::text" if operation is None else f"'{operation}'"
-
-
-def _cases(values: dict[Operation | None, str], otherwise: str) -> str:
-    cases = " ".join(f"WHEN '{known}' THEN {value}" for known, value in values.items() if known is not None)
-    return f"(CASE WHEN unit.wanted IS NULL THEN {values[None]} ELSE CASE unit.wanted {cases} ELSE {otherwise} END END)"

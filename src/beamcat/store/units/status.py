@@ -13,7 +13,7 @@ from beamcat.store.units.transitions import Kind
 ONLINE, RESTORING, ARCHIVED = "ONLINE", "RESTORING", "ARCHIVED"
 USUAL_RETRY_S = 30
 """When to come back for data of which nobody knows when they are there."""
-SHORTEST_RETRY_S, LONGEST_RETRY_S = 5, 3600
+SHORTEST_RETRY_S, LONGEST_RETRY_S = 30, 3600
 MOST_SHOWN = 1000
 """Entries of each list of the status of the service."""
 
@@ -22,11 +22,13 @@ SELECT count(*), count(*) FILTER (WHERE failed), count(*) FILTER (WHERE coming),
        count(*) FILTER (WHERE leaving AND NOT coming),
        array_agg(id) FILTER (WHERE online IS FALSE AND NOT empty AND NOT coming AND NOT leaving),
        array_agg(id) FILTER (WHERE online IS NULL AND NOT empty AND NOT coming AND NOT leaving),
+       array_agg(id) FILTER (WHERE leaving AND NOT coming AND NOT deleted),
        max(seconds) FILTER (WHERE coming)
   FROM (SELECT w.id, u.online, u.failure IS NOT NULL AS failed,
                coalesce(coalesce(u.wanted, u.running) = 'RESTORE', false) AS coming,
                coalesce(u.wanted IN ('ARCHIVE', 'DELETE', 'WRITE_THEN_ARCHIVE'), false)
                    OR coalesce(u.running IN ('ARCHIVE', 'DELETE'), false) AS leaving,
+               coalesce(coalesce(u.wanted, u.running) = 'DELETE', false) AS deleted,
                CASE WHEN u.online IS TRUE OR %(kind)s <> 'dataset' THEN false
                     ELSE NOT EXISTS (SELECT FROM datafile f WHERE f.dataset_id = w.id AND f.location IS NOT NULL)
                END AS empty,
@@ -36,6 +38,7 @@ SELECT count(*), count(*) FILTER (WHERE failed), count(*) FILTER (WHERE coming),
 """
 _OPERATIONS = """
 SELECT u.id, coalesce(u.wanted, u.running), u.requested_by, u.requested_at, u.worker, u.attempts, u.problem,
+       u.priority, u.size, u.expected,
        CASE u.kind WHEN 'datafile' THEN (SELECT f.location FROM datafile f WHERE f.id = u.id) END,
        i.id, i.name, i.visit_id, d.name, y.name
   FROM unit u
@@ -43,7 +46,7 @@ SELECT u.id, coalesce(u.wanted, u.running), u.requested_by, u.requested_at, u.wo
   LEFT JOIN investigation i ON i.id = d.investigation_id
   LEFT JOIN facility y ON y.id = i.facility_id
  WHERE u.kind = %s AND (u.wanted IS NOT NULL OR u.running IS NOT NULL)
- ORDER BY u.requested_at, u.id LIMIT %s
+ ORDER BY u.running IS NULL, u.priority DESC, u.requested_at, u.id LIMIT %s
 """
 _FAILURES = "SELECT id, failure FROM unit WHERE kind = %s AND failure IS NOT NULL ORDER BY id LIMIT %s"
 _LOCKS = """
@@ -72,6 +75,7 @@ class NotOnline(BeamcatError):
 
     def __init__(self, count: int, retry_after_s: int) -> None:
         super().__init__(f"{count} of the units asked for are not online; they may be after {retry_after_s} s")
+        self.count = count
         self.retry_after_s = retry_after_s
 
 
@@ -88,6 +92,8 @@ class Standing:
     """Those that are in the archive only."""
     unknown: Sequence[int]
     """Those that nobody has looked at."""
+    going: Sequence[int]
+    """Those that are about to leave the main storage for the archive, or are doing so."""
     seconds: float | None
     """Until those that are coming are expected, as far as that is known."""
 
@@ -115,8 +121,8 @@ async def standing(database: Database, kind: Kind, ids: Sequence[int]) -> Standi
     async with database.connection() as connection:
         row = await (await connection.execute(_STANDING, {"kind": kind, "ids": list(ids)})).fetchone()
     assert row is not None
-    units, failed, coming, leaving, absent, unknown, seconds = row
-    return Standing(units, failed, coming, leaving, absent or (), unknown or (), seconds)
+    units, failed, coming, leaving, absent, unknown, going, seconds = row
+    return Standing(units, failed, coming, leaving, absent or (), unknown or (), going or (), seconds)
 
 
 async def service_status(database: Database, kind: Kind) -> dict[str, Any]:
@@ -151,14 +157,17 @@ async def restore_queue(database: Database, kind: Kind) -> list[dict[str, Any]]:
             "running": row[4] is not None,
             "tries": row[5],
             "problem": row[6],
+            "priority": row[7],
+            "size": row[8],
+            "expected": row[9].isoformat() if row[9] is not None else None,
         }
         for row in rows
     ]
 
 
 def _told(kind: Kind, row: Sequence[Any]) -> str:
-    identifier, location = row[0], row[7]
-    investigation_id, investigation, visit, dataset, facility = row[8:]
+    identifier, location = row[0], row[10]
+    investigation_id, investigation, visit, dataset, facility = row[11:]
     if kind == "datafile":
         return location or str(identifier)
     return f"{investigation_id}/{identifier} ({facility}/{investigation}/{visit}/{dataset})"

@@ -13,13 +13,16 @@ from uuid import UUID
 from beamcat.errors import BeamcatError
 from beamcat.observability.logs import logger
 from beamcat.store.units.operations import Moves, perform
-from beamcat.store.units.queue import Queue, Taken
+from beamcat.store.units.queue import Queue
 from beamcat.store.units.transitions import ARCHIVE, DELETE, RESTORE, WRITE, Operation
+from beamcat.store.units.values import Taken
 
 ROUND_S = 0.5
 """Pause between two looks at the queue."""
 LONGEST_ROUND_S = 30.0
 """The same, while the database is away."""
+OVERDUE_EVERY_S = 30.0
+"""How often a worker looks for restores that are past their deadline."""
 LANES: Sequence[tuple[Operation, ...]] = ((WRITE, DELETE), (ARCHIVE,), (RESTORE,))
 """Operations that do not wait for each other."""
 RECALLS_AT_ONCE = 4
@@ -37,6 +40,7 @@ class Worker:
     round_s: float = ROUND_S
     _tasks: dict[asyncio.Task[None], Sequence[Taken]] = field(default_factory=dict)
     _renewed: dict[UUID, float] = field(default_factory=dict)
+    _looked_for_overdue: float = -OVERDUE_EVERY_S
 
     async def work(self) -> None:
         """Take operations and do them, until cancelled; those under way are then put back for others."""
@@ -45,6 +49,7 @@ class Worker:
             pause = self.round_s
             while True:
                 try:
+                    await self.give_up_overdue()
                     await self.take_some()
                     pause = self.round_s
                 except BeamcatError as error:
@@ -71,6 +76,15 @@ class Worker:
                 self._begin(units)
                 begun += len(units)
         return begun
+
+    async def give_up_overdue(self) -> None:
+        """Flag restores that are past their deadline, if nobody has looked for a while."""
+        if time.monotonic() - self._looked_for_overdue < OVERDUE_EVERY_S:
+            return
+        self._looked_for_overdue = time.monotonic()
+        given_up = await self.queue.give_up_overdue()
+        if given_up:
+            logger().warning("restores are past their deadline, and given up", units=given_up)
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""

@@ -1,0 +1,1 @@
+"""Lists that come with Beamcat, for the words of questions."""

@@ -1,0 +1,228 @@
+"""One page of hits of one shard, in an order that does not depend on where tantivy keeps a document.
+
+tantivy sorts by one key, and leaves the order of equal ones to where they are stored. So one hit more than the page
+holds is asked for: when its key is that of the hit before, the equal ones are asked for once more, by their ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tantivy
+from tantivy import Occur, Order, Query
+
+from beamcat.errors import BadParameter
+from beamcat.search import tokens
+from beamcat.search.embedded.queries import Queries
+from beamcat.search.fields import DocumentType
+from beamcat.search.question import (
+    AllOf,
+    Between,
+    Everything,
+    Has,
+    Hit,
+    Not,
+    Nothing,
+    OneOf,
+    Predicate,
+    Question,
+    Sort,
+    Unranked,
+)
+from beamcat.search.sorting import check_sortable
+
+FIRST_RANKED, RANKED_GROWTH = 1_000, 16
+_FLAT = (Everything, Nothing, OneOf, Between, Has, Not, Unranked)
+
+After = tuple[float | str | None, int]
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The hits of one question: `matching` finds and ranks them."""
+
+    queries: Queries
+    matching: Query
+    sort: Sort
+    by_id: bool
+    """Whether all hits are as good as any other."""
+    limit: int
+    after: After | None
+    ranked_hits: int
+
+    @classmethod
+    def of(cls, documents: DocumentType, queries: Queries, matching: Query, asked: Question, ranked_hits: int) -> Pages:
+        """The page that a question wants."""
+        check_sortable(documents, asked.sort)
+        by_id = asked.sort.field is None and is_flat(asked.match)
+        return cls(queries, matching, asked.sort, by_id, asked.limit, asked.after, ranked_hits)
+
+    def page(self, searcher: tantivy.Searcher) -> tuple[list[Hit], int]:
+        """The hits of the page, or fewer when there are no more, and the number of all hits."""
+        if self.limit <= 0:
+            return [], number_of(searcher, self.matching)
+        told = _Told()
+        if self.sort.field is None and not self.by_id:
+            hits = self._ranked(searcher, told)
+        elif self.sort.field is None or self.sort.field == "id":
+            found = self._by_id(searcher, self.matching, self.limit, self.after and self.after[1], told)
+            hits = [Hit(id_, 1.0, None) if self.by_id else Hit(id_, None, id_) for id_ in found]
+        else:
+            hits = self._sorted(searcher, self.sort.field, told)
+        return hits, number_of(searcher, self.matching) if told.number is None else told.number
+
+    def key(self, hit: Hit) -> tuple[object, ...]:
+        """What hits of several shards are put into order by."""
+        if self.sort.field is None:
+            return (-(hit.score or 0.0), hit.id)
+        if self.sort.field == "id":
+            return (-hit.id if self.sort.descending else hit.id,)
+        value = hit.sort_value
+        if value is None:
+            return (1, 0, hit.id)
+        if isinstance(value, str):
+            encoded = tokens.whole(value).encode()
+            return (0, _Reversed(encoded) if self.sort.descending else encoded, hit.id)
+        return (0, -value if self.sort.descending else value, hit.id)
+
+    def _ranked(self, searcher: tantivy.Searcher, told: _Told) -> list[Hit]:
+        """The best ones. How many are better than the last one of the page before is not known beforehand."""
+        size = self.limit + 1 if self.after is None else max(FIRST_RANKED, 4 * self.limit)
+        while True:
+            size = min(size, self.ranked_hits)
+            found = told.hits(searcher, self.matching, limit=size)
+            all_seen = len(found) < size
+            if not all_seen and size < self.ranked_hits:
+                worst = found[-1][0]
+                found = [hit for hit in found if hit[0] > worst]
+            ids = _ids(searcher, [address for _, address in found])
+            hits = sorted((Hit(id_, score, None) for (score, _), id_ in zip(found, ids, strict=True)), key=self.key)
+            if self.after is not None:
+                last = self.key(Hit(self.after[1], float(self.after[0] or 0.0), None))
+                hits = [hit for hit in hits if self.key(hit) > last]
+            if all_seen or len(hits) >= self.limit:
+                return hits[: self.limit]
+            if size == self.ranked_hits:
+                if self.after is None:
+                    return hits
+                message = f"hits by relevance end after {self.ranked_hits}; sort them by a field to see all of them"
+                raise BadParameter(message)
+            size = max(FIRST_RANKED, size * RANKED_GROWTH)
+
+    def _sorted(self, searcher: tantivy.Searcher, field: str, told: _Told) -> list[Hit]:
+        hits: list[Hit] = []
+        if self.after is None or self.after[0] is not None:
+            hits = self._with_value(searcher, field, told)
+        missing = self.limit - len(hits)
+        if missing and (told.number is None or told.number > len(hits)):
+            without = _both(self.matching, self.queries.query(Not(Has(field))))
+            last = self.after[1] if self.after is not None and self.after[0] is None else None
+            found = self._by_id(searcher, without, missing, last)
+            hits += [Hit(id_, None, None) for id_ in found]
+        return hits
+
+    def _with_value(self, searcher: tantivy.Searcher, field: str, told: _Told) -> list[Hit]:
+        asked = self.matching
+        last: int | None = None
+        after_value: float | str | None = None
+        if self.after is not None and (after_value := self.after[0]) is not None:
+            last = self.after[1]
+            equal = _both(self.queries.equal(field, after_value), self._later(last))
+            beyond = self.queries.beyond(field, after_value, descending=self.sort.descending)
+            asked = _both(asked, Query.boolean_query([(Occur.Should, equal), (Occur.Should, beyond)]))
+        column = field if self.queries.is_number(field) else f"{field}.whole"
+        order = Order.Desc if self.sort.descending else Order.Asc
+        every = told if after_value is None else _NOT_ALL
+        found = every.hits(searcher, _silent(asked), limit=self.limit + 1, order_by_field=column, order=order)
+        found = [(value, address) for value, address in found if value is not None]
+        end: float | str | None = None
+        if len(found) > self.limit:
+            end = found[-1][0] if found[-1][0] == found[-2][0] else None
+            found = found[:-1] if end is None else [hit for hit in found if hit[0] != end]
+        ids = _ids(searcher, [address for _, address in found])
+        hits = [Hit(id_, None, _text_of(value)) for (value, _), id_ in zip(found, ids, strict=True)]
+        hits.sort(key=self.key)
+        if end is not None:
+            ending = _text_of(end)
+            equal = _both(self.matching, self.queries.equal(field, ending))
+            since = last if after_value == ending else None
+            hits += [Hit(id_, None, ending) for id_ in self._by_id(searcher, equal, self.limit - len(hits), since)]
+        return hits
+
+    def _by_id(
+        self, searcher: tantivy.Searcher, query: Query, limit: int, after: int | None, told: _Told | None = None
+    ) -> list[int]:
+        descending = self.sort.field == "id" and self.sort.descending
+        if after is not None:
+            query = _both(query, self.queries.between("id", None, after - 1) if descending else self._later(after))
+        order = Order.Desc if descending else Order.Asc
+        every = told if told is not None and after is None else _NOT_ALL
+        hits = every.hits(searcher, _silent(query), limit=limit, order_by_field="id", order=order)
+        return [id_ for id_, _ in hits]
+
+    def _later(self, id_: int) -> Query:
+        return self.queries.between("id", id_ + 1, None)
+
+
+class _Told:
+    """How many hits there are in all: told by the first search for all of them, as it looks at each anyway."""
+
+    def __init__(self, *, wanted: bool = True) -> None:
+        self.number: int | None = None
+        self._wanted = wanted
+
+    def hits(self, searcher: tantivy.Searcher, query: Query, **options: Any) -> list[tuple[Any, tantivy.DocAddress]]:
+        """Keys and addresses of the hits of a search."""
+        count = self._wanted and self.number is None
+        found: Any = searcher.search(query, count=count, **options)
+        if count:
+            self.number = int(found.count)
+        return list(found.hits)
+
+
+_NOT_ALL = _Told(wanted=False)
+
+
+def number_of(searcher: tantivy.Searcher, query: Query) -> int:
+    """How many documents a query finds."""
+    found: Any = searcher.search(_silent(query), limit=1, count=True)
+    return int(found.count)
+
+
+def is_flat(match: Predicate) -> bool:
+    """Whether everything that it matches matches equally well."""
+    if isinstance(match, AllOf):
+        return all(is_flat(part) for part in match.parts)
+    return isinstance(match, _FLAT)
+
+
+def narrowed(query: Query, others: Sequence[Query]) -> Query:
+    """What the others find too; they do not rank."""
+    return Query.boolean_query([(Occur.Must, query), *((Occur.Must, _silent(other)) for other in others)])
+
+
+def _both(one: Query, other: Query) -> Query:
+    return Query.boolean_query([(Occur.Must, one), (Occur.Must, other)])
+
+
+def _silent(query: Query) -> Query:
+    return Query.const_score_query(query, 0.0)
+
+
+def _ids(searcher: tantivy.Searcher, addresses: list[tantivy.DocAddress]) -> list[int]:
+    found = searcher.fast_field_values("id", addresses) if addresses else []
+    return [int(id_) for id_ in found if id_ is not None]
+
+
+def _text_of(value: float | str) -> float | str:
+    return tokens.text_of(value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, order=False)
+class _Reversed:
+    text: bytes
+
+    def __lt__(self, other: _Reversed) -> bool:
+        return self.text > other.text
