@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.crashes.soak import Plan, Soak
 from tests.crashes.verify import without_event
