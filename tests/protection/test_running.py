@@ -21,6 +21,7 @@ import httpx
 import psycopg
 import pytest
 
+from beamcat.protection.blocks import LOOK_EVERY_S
 from beamcat.protection.daily import STEP_BYTES
 from beamcat.store.units.status import USUAL_RETRY_S
 from tests.conftest import TestServer
@@ -28,7 +29,7 @@ from tests.running import Beamcat, eventually
 
 LARGE = 160 << 20
 """Bytes of a file that takes some time, most of them on no disk."""
-LIMIT = 100 << 20
+LIMIT = LARGE + 10_000
 SETTINGS = """
 [database]
 url = "{url}"
@@ -132,6 +133,7 @@ def robots(server: TestServer, template: str, tmp_path_factory: pytest.TempPathF
     beamcat = Beamcat(folder / "home", "--port", "0", "--workers", "2", config=config)
     try:
         made = filled(beamcat, url, folder / "main")
+        time.sleep(1.5)  # until each worker has looked at the queue once; the next look is an hour away
         with contextlib.ExitStack() as stack:
             yield made
             for opened in made.opened:
@@ -309,9 +311,13 @@ def test_a_block_ends_what_is_under_way_in_all_workers(robots: Robots, kind: str
     running = [robots.begin(8, f"preparedId={prepared}") for _ in range(4)]
     assert {each.status for each in running} == {200}
     subject = {"network": "127.0.8.0/24", "user": "simple/ann", "prepared": prepared}[kind]
-    robots.sql("INSERT INTO block VALUES (%s, %s, 'a test', now(), 'root', NULL) RETURNING 1", kind, subject)
-    eventually(lambda: robots.begin(8, f"preparedId={prepared}").status == 403)
-    assert max(each.read(LARGE) for each in running) < LARGE, "all of them were cut off"
-    assert robots.begin(9, f"sessionId={robots.session}&datafileIds={robots.small}").status == 200
-    robots.sql("DELETE FROM block RETURNING 1")
+    try:
+        robots.sql("INSERT INTO block VALUES (%s, %s, 'a test', now(), 'root', NULL) RETURNING 1", kind, subject)
+        eventually(lambda: robots.begin(8, f"preparedId={prepared}").status == 403)
+        time.sleep(2 * LOOK_EVERY_S)  # until the other worker has looked
+        assert max(each.read(LARGE) for each in running) < LARGE, "all of them were cut off"
+        assert robots.begin(9, f"sessionId={robots.session}&datafileIds={robots.small}").status == 200
+    finally:
+        robots.sql("DELETE FROM block RETURNING 1")
     eventually(lambda: robots.begin(8, f"preparedId={prepared}").status == 200)
+    time.sleep(2 * LOOK_EVERY_S)

@@ -210,9 +210,9 @@ class Counting:
         if self._connection is None:
             return 0
         seen = self._connection.look()
-        self.is_gone = seen.is_closed
+        self.is_gone = seen.is_closed or self._connection.is_left()
         taken = seen.acknowledged + seen.unacknowledged - self._before - self._head
-        return 0 if seen.is_closed else max(0, self._handed - taken)
+        return 0 if self.is_gone else max(0, self._handed - taken)
 
     @property
     def unnoted(self) -> int:

@@ -53,8 +53,10 @@ class Seen:
 class Connection:
     """One TCP connection, looked at. Close it: it would keep the connection from ending."""
 
-    def __init__(self, duplicate: socket.socket) -> None:
+    def __init__(self, duplicate: socket.socket, number: int) -> None:
         self._socket = duplicate
+        self._number = number
+        self._inode = os.fstat(duplicate.fileno()).st_ino
 
     def look(self) -> Seen:
         """How it is now."""
@@ -63,6 +65,13 @@ class Connection:
         (window,) = _WINDOW.unpack_from(info, _WINDOW_AT)
         (waiting,) = struct.unpack("=i", fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4)))
         return Seen(acknowledged, waiting, received, window, info[0] == CLOSED)
+
+    def is_left(self) -> bool:
+        """Whether the server has closed it: what it still holds will never be sent, though it goes on taking more."""
+        try:
+            return os.fstat(self._number).st_ino != self._inode
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Look no more."""
@@ -176,6 +185,6 @@ def _duplicate(number: int, peer: Peer) -> Connection | None:
     if opened is None:
         return None
     if _peer_of(opened) == peer and len(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)) >= _INFO_BYTES:
-        return Connection(opened)
+        return Connection(opened, number)
     opened.close()
     return None
