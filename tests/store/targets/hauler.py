@@ -28,10 +28,12 @@ def check(asked: dict, folder: Path) -> dict:
 
 
 def begin(asked: dict, folder: Path) -> dict:
-    """The files are moved by a process of its own; what it does is in `jobs`."""
+    """The files are moved by a process of its own; what it does is in `jobs`. A known ticket is begun already."""
     ticket = f"{asked['download']['id']}-{asked['batch']['number']}-{asked['batch']['round']}"
     job = folder / "jobs" / ticket
-    job.mkdir(parents=True, exist_ok=True)
+    if job.exists():
+        return {"ticket": ticket}
+    job.mkdir(parents=True)
     (job / "files").write_text(json.dumps(asked["files"]))
     where = folder / "data" / str(asked["download"]["id"])
     subprocess.Popen(
