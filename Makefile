@@ -7,6 +7,8 @@ PORT ?= 8080
 BEAMCAT_HOME ?= .beamcat
 WORKERS ?= 3
 export PORT BEAMCAT_HOME
+# Beamcat starts processes: they need not compile it each time anew, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE =
 
 BIN := .venv/bin
 CODE := src tests bench scripts
@@ -26,7 +28,7 @@ test: .venv/.development ## Everything that can go wrong: style, types, tests (A
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@scripts/tests -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: .venv/.development ## What it costs, next to what one would use instead (ONLY=name runs one)
 	@exec $(BIN)/python -m bench $(ONLY)
