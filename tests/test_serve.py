@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -63,6 +66,18 @@ def test_workers_may_open_as_many_files_as_the_system_allows(beamcat: Beamcat) -
         limits = Path(f"/proc/{worker}/limits").read_text().splitlines()
         (soft, hard) = next(line.split()[3:5] for line in limits if line.startswith("Max open files"))
         assert soft == hard
+
+
+def test_thousands_of_clients_that_say_nothing_keep_nobody_waiting(beamcat: Beamcat) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    many = min(5_000, hard // 4)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    address = (beamcat.http.base_url.host, beamcat.http.base_url.port)
+    with contextlib.ExitStack() as silent:
+        for _ in range(many):
+            silent.enter_context(socket.create_connection(address))
+        assert httpx.get(f"{beamcat.http.base_url}/healthz", timeout=10).status_code == 200
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_query_of_64_kib_fits_into_the_url(beamcat: Beamcat) -> None:

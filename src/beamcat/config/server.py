@@ -21,6 +21,9 @@ class ServerSettings(Section):
     """Port to listen on; 0 takes any free one."""
     workers: int = Field(1, ge=1)
     """Worker processes. They share nothing but the database."""
+    connections: int = Field(10_000, ge=10)
+    """Connections that each worker holds at a time; further clients wait. Never more than a third of the files that it
+    may open (`ulimit -Hn`): a download has its connection twice, and a file."""
     public_url: str | None = None
     """URL under which clients reach the server, where a proxy stands in front."""
     trusted_proxies: tuple[str, ...] = ()

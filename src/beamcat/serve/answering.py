@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from typing import Any, BinaryIO, cast
 
@@ -18,6 +19,10 @@ from beamcat.observability import logs
 from beamcat.serve.handover import read_settings
 from beamcat.serve.listening import BACKLOG
 
+FILES_OF_A_CONNECTION = 3
+"""Open files that a download takes: its connection, the one by which it is looked at, and what is sent."""
+SPARE_FILES = 500
+"""Open files for everything else."""
 LONGEST_HEAD_BYTES = 256 * 1024
 """Request line and headers together: clients put queries and lists of ids into the URL."""
 
@@ -37,11 +42,18 @@ async def _serve(settings: Settings, socket: int) -> None:
         http=HTTPModes.http1,
         websockets=False,
         backlog=BACKLOG,
+        backpressure=_connections(settings.server.connections),
         http1_settings=HTTP1Settings(max_buffer_size=LONGEST_HEAD_BYTES),
         log_enabled=False,
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
     await server.serve()
+
+
+def _connections(wanted: int) -> int:
+    """Connections that can be held with the files this process may open."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, min(wanted, (allowed - SPARE_FILES) // FILES_OF_A_CONNECTION))
 
 
 class _OnSocket(Server):

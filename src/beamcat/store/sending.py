@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from zlib_ng.zlib_ng import crc32
 
-from beamcat.errors import BeamcatError, ErrorKind
+from beamcat.errors import BeamcatError, ErrorKind, Unavailable
 from beamcat.store.archives.archive import Measured, Part, window
 from beamcat.store.archives.entries import UNKNOWN_CRC, Entries, Framed, Stretch
 from beamcat.store.archives.zip_framed import framed, source_range, stored_length
@@ -133,9 +133,11 @@ class Sender:
     def __init__(self, storage: MainStorage) -> None:
         self._storage = storage
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="sending")
+        self._closed = False
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Let the threads go. Whatever is still being sent ends with `Unavailable`."""
+        self._closed = True
         self._threads.shutdown(wait=False)
 
     def file(self, location: str, stat: Stat, first: int, stop: int) -> AsyncIterator[bytes]:
@@ -240,6 +242,8 @@ class Sender:
         return data
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
+        if self._closed:
+            raise Unavailable("the server is stopping")
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
 
