@@ -18,6 +18,7 @@ from bench.load import anonymous_logins, throughput
 from bench.preparing import preparing
 from bench.questions import questions
 from bench.search import search
+from bench.search_lag import search_lag
 from bench.soap import soap
 from bench.uploads import uploads
 
@@ -29,6 +30,7 @@ BENCHMARKS = {
     "large_dump": large_dump,
     "backup": backup,
     "search": search,
+    "search_lag": search_lag,
     "soap": soap,
     "digests": digests,
     "downloads": downloads,

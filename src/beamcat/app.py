@@ -31,6 +31,7 @@ from beamcat.catalogue.search import Searches
 from beamcat.config import Settings
 from beamcat.database.pool import Database
 from beamcat.database.schema import newest_version
+from beamcat.doors.api.door import Api
 from beamcat.doors.authn.door import Authn
 from beamcat.doors.core import Core
 from beamcat.doors.data.door import Data
@@ -54,6 +55,14 @@ from beamcat.observability.middleware import Observed
 from beamcat.observability.slow_queries import Watch
 from beamcat.observability.tracing import Tracing, open_tracing
 from beamcat.protection.protection import Protection
+from beamcat.search.alike import Alike
+from beamcat.search.feeding import keep_feeding
+from beamcat.search.opening import indexed_documents, open_engine, open_search
+from beamcat.search.rebuilding.population import Population
+from beamcat.search.relating import Relating, open_meanings
+from beamcat.search.saved.keeping import keep_alerting
+from beamcat.search.saved.opening import open_saved
+from beamcat.search.service import Search
 from beamcat.store.deliveries.deliveries import Deliveries
 from beamcat.store.opening import open_store
 from beamcat.store.requests.keeping import keep_advancing, keep_posting
@@ -144,6 +153,7 @@ def create_app(settings: Settings) -> Starlette:
             Below("/uploads", UploadsDoor(lambda: opened.core)),
             Below("/data", Data(lambda: opened.core)),
             Below("/topcat", TopCat(lambda: opened.core)),
+            Below("/api", Api(lambda: opened.core)),
             *(
                 Below(f"/authn.{mnemonic}", Authn(lambda: opened.core))
                 for mnemonic, chosen in settings.authenticator.items()
@@ -199,6 +209,10 @@ async def _opened(settings: Settings, opened: Opened, metrics: Metrics) -> Async
                 opened.core.two_levels.close()
             if opened.core.requests.targets is not None:
                 opened.core.requests.targets.close()
+            if opened.core.alike is not None and opened.core.alike.meanings is not None:
+                await opened.core.alike.meanings.close()
+            if opened.core.search is not None:
+                await opened.core.search.engine.close()
         if opened.database is not None:
             await opened.database.close()
         if opened.tracing is not None:
@@ -238,6 +252,12 @@ async def _open_database(
                 opened.tasks.append(asyncio.create_task(_prune(core, database)))
                 opened.tasks.append(asyncio.create_task(keep_sequencing(database)))
                 opened.tasks.append(asyncio.create_task(keep_notifying(database, settings)))
+                if core.search is not None:
+                    opened.tasks.append(asyncio.create_task(_keep_feeding(database, core.search, settings, metrics)))
+                if core.alike is not None and core.alike.meanings is not None:
+                    opened.tasks.append(asyncio.create_task(core.alike.meanings.keeper.keep()))
+                if core.saved is not None:
+                    opened.tasks.append(asyncio.create_task(keep_alerting(core.saved)))
                 opened.tasks.append(asyncio.create_task(keep_advancing(database, core.requests)))
                 opened.tasks.append(asyncio.create_task(keep_posting(database, core.requests)))
                 if core.requests.targets is not None:
@@ -260,6 +280,7 @@ def _core(settings: Settings, database: Database, watch: Watch, metrics: Metrics
     searches = Searches(database, rulebooks, settings.catalogue, watch)
     catalogue = Catalogue(database, rulebooks, settings)
     store = open_store(settings, database, rulebooks, catalogue)
+    search = _search(settings, database, rulebooks)
     return Core(
         settings=settings,
         sessions=Sessions(database, settings.catalogue, sign_ins, protection),
@@ -279,7 +300,32 @@ def _core(settings: Settings, database: Database, watch: Watch, metrics: Metrics
         two_levels=store.two_levels,
         protection=Protection(settings, database, metrics),
         deliveries=Deliveries(database, metrics, keep_days=settings.ids.deliveries_keep_days),
+        search=search,
+        alike=None if search is None else _alike(settings, database, rulebooks, search),
+        population=None if search is None else Population(database, search.engine),
+        saved=None if search is None else open_saved(settings, database, rulebooks, search),
     )
+
+
+def _search(settings: Settings, database: Database, rulebooks: Rulebooks) -> Search | None:
+    """None when there is to be none, or the engine cannot be opened: everything else works without it."""
+    if settings.search.engine == "none":
+        return None
+    try:
+        return open_search(settings, database, rulebooks, open_engine(settings))
+    except Exception:
+        logger().exception("search cannot be opened; everything else works without it")
+        return None
+
+
+def _alike(settings: Settings, database: Database, rulebooks: Rulebooks, search: Search) -> Alike:
+    meanings = open_meanings(settings, database, rulebooks)
+    relating = Relating(database, rulebooks, search.engine, meanings)
+    return Alike(search, relating, meanings, settings.search.timeout_s)
+
+
+async def _keep_feeding(database: Database, search: Search, settings: Settings, metrics: Metrics) -> None:
+    await keep_feeding(database, search.engine, indexed_documents(settings), settings, metrics)
 
 
 async def schema_version(database: Database) -> str:

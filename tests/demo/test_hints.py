@@ -120,6 +120,15 @@ async def it_is_back(site: Site) -> None:
     answer.raise_for_status()
 
 
+async def everything_is_found(site: Site) -> None:
+    """The index is a moment behind the catalogue."""
+    async with (
+        signed_in(site.url, "simple/root", PASSWORD) as root,
+        httpx.AsyncClient(base_url=site.url, trust_env=False, timeout=PATIENCE_S) as http,
+    ):
+        (await http.post("/icat/lucene/db", data={"sessionId": root.session})).raise_for_status()
+
+
 def pasted(lines: list[str], folder: Path) -> str:
     """What a shell says to lines that are pasted into it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BEAMCAT_")}
@@ -161,12 +170,17 @@ async def test_every_line_that_is_printed_works_when_it_is_pasted(site: Site, tm
     text = welcome(site.url)
     assert f"Beamcat is ready at {site.url}" in text.splitlines()
     *first, last = [line for line in text.splitlines() if line.startswith("   ")]
+    await everything_is_found(site)
     out = await asyncio.to_thread(pasted, first, tmp_path)
     await it_is_back(site)  # clients wait for at least half a minute
     out += await asyncio.to_thread(pasted, [first[0], last], tmp_path)
     own = [v.visit_id for v in site.demo.visits if VISITOR in dict(v.members)]
     assert len(own) == 3
     assert all(visit_id in out for visit_id in own)
+    assert "MX-1924-1" in out  # on the crossover of spins
+    assert ON_DISK.file in out
+    assert '"handling":"parameter","what":"temperature (K)"' in out
+    assert '"name":"scoC_cold_0002"' in out
     assert '"code":"INSUFFICIENT_PRIVILEGES"' in out
     assert "HTTP/1.1 503 Service Unavailable" in out
     assert "retry-after: " in out.lower()

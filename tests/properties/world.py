@@ -175,11 +175,11 @@ def _empty(attribute: Attribute) -> Plain:
             return 0
 
 
-def make_world(seed: int) -> World:
+def make_world(seed: int, sizes: Mapping[str, int] = SIZES) -> World:
     """A random world. Unique constraints hold; file counts and sizes are those of the datafiles."""
     rng = Random(seed)
     world = World()
-    for name, size in SIZES.items():
+    for name, size in sizes.items():
         _populate(world, ENTITIES[name], size, rng)
     _count_files(world)
     return world

@@ -75,6 +75,7 @@ async def running(server: TestServer, template: str, folder: Path, protection: d
             },
             store={"main": {"kind": "posix", "path": folder / "main"}},
             protection=protection,
+            search={"engine": "none"},
         )
     )
     async with app.router.lifespan_context(app):
@@ -133,6 +134,7 @@ async def test_three_at_once_and_no_more(client: Site) -> None:
         ("/ids/getData?datafileIds=1", "DataNotOnlineException"),
         ("/topcat/ping", "BadRequestException"),
         ("/data/a/b/c", "TooManyRequests"),
+        ("/api/search", "Too Many Requests"),
     ],
 )
 async def test_doors_refuse_in_their_own_words(client: Site, path: str, code: str) -> None:
@@ -288,7 +290,8 @@ async def test_robots_are_told_what_is_not_for_them(client: Site) -> None:
 
     assert not is_forbidden("/data/FAC/inv/1-1")
     assert not is_forbidden("/data/FAC/inv/1-1/dataset")
-    for path in ("/data/FAC/inv/1-1/dataset/file.nxs", "/data/FAC/inv/1-1.zip", "/data/FAC/inv/1-1/ds?format=tar"):
+    for path in ("/data/FAC/inv/1-1/dataset/file.nxs", "/data/FAC/inv/1-1.zip", "/data/FAC/inv/1-1/ds?format=tar",
+                 "/api/search?q=a"):  # fmt: skip
         assert is_forbidden(path), path
     assert not is_forbidden("/doi/10.1234/5")
 

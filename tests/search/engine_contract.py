@@ -367,6 +367,21 @@ class EngineContract:
             pieces = [list(piece) async for piece in studies_once.ids(entity, 2, 4)]
             assert [id_ for piece in pieces for id_ in piece] == [2, 3]
 
+    async def test_amounts_come_with_their_ids_and_none_where_there_is_none(self, studies_once: Engine) -> None:
+        for entity in TYPES:
+            pieces = [list(piece) async for piece in studies_once.amounts(entity, "size", 0, 1 << 62)]
+            assert [each for piece in pieces for each in piece] == [(1, 100), (2, 5), (3, None), (4, None)]
+        with pytest.raises(BadParameter, match="title of Study cannot be asked"):
+            [piece async for piece in studies_once.amounts("Study", "title", 0, 9)]
+
+    async def test_it_tells_what_it_holds(self, studies_once: Engine) -> None:
+        held = {each.entity: each for each in await studies_once.holdings()}
+        assert {entity: each.documents for entity, each in held.items()} == dict.fromkeys(TYPES, len(STUDIES))
+        assert all(each.size_bytes > 0 for each in held.values())
+        assert len({each.generation for each in held.values()}) == 1
+        free = await studies_once.free_bytes()
+        assert free is None or free > 0
+
     async def test_what_is_written_is_found_after_the_commit_and_not_before(self, studies: Engine) -> None:
         writing = await studies.writing()
         moved = {"id": 2, "title": "Gold", "investigation": 1}

@@ -51,7 +51,7 @@ _FIELDS = (
     Field("investigation", Kind.ID, counted=True),
     Field("when", Kind.MOMENT),
     Field("size", Kind.AMOUNT),
-    Field("path", Kind.PATH, several=True),
+    Field("path", Kind.PATH, several=True, ends_in="name"),
     Field("numbers", Kind.NUMBERS),
     Field("strings", Kind.STRINGS),
     Field("moments", Kind.MOMENTS),
@@ -70,10 +70,10 @@ text = st.lists(
     max_size=4,
 ).map("".join)
 short = st.sampled_from(("a", "b", "ab", "A", "b a", "ä", "a-b", "a*", "(a)", "a_1", "A_10", "", "*", "TO", "-1"))
-names = short | text
 component = st.sampled_from(
     ("data", "Data", "id21", "raw", "scan_0001", "scan_0002.nxs", "ab", "a", "x y", "Wärme", "c*")
 )
+names = short | text | component
 paths = st.tuples(
     st.sampled_from(("", "/", "/", "C:\\")), st.lists(component, min_size=1, max_size=4), st.sampled_from("/\\")
 ).map(lambda made: made[0] + made[2].join(made[1]))
@@ -104,7 +104,14 @@ def _documents(id_: int) -> st.SearchStrategy[dict[str, Any]]:
     }
     required = {"id": st.just(id_), "investigation": st.integers(1, 400)}
     usual = {name: st.integers(0, 3).flatmap(partial(_unless_absent, made)) for name, made in optional.items()}
-    return st.fixed_dictionaries({**required, **usual})
+    return st.tuples(st.fixed_dictionaries({**required, **usual}), st.booleans()).map(_ends_in_its_name)
+
+
+def _ends_in_its_name(made: tuple[dict[str, Any], bool]) -> dict[str, Any]:
+    document, wanted = made
+    if wanted and document.get("name") and document.get("path"):
+        return {**document, "path": [*document["path"][1:], f"{document['path'][0]}/{document['name']}"]}
+    return document
 
 
 def _unless_absent(made: st.SearchStrategy[Any], number: int) -> st.SearchStrategy[Any]:

@@ -16,7 +16,20 @@ from beamcat.config import EmbeddedSearchSettings
 from beamcat.errors import TimedOut, Unavailable
 from beamcat.search.embedded import EmbeddedSearch
 from beamcat.search.fields import Field, Kind
-from beamcat.search.question import Contains, Everything, Not, Question, Sort, Word
+from beamcat.search.question import (
+    Anchor,
+    Contains,
+    Everything,
+    Has,
+    Not,
+    Predicate,
+    Question,
+    Sort,
+    Word,
+)
+from beamcat.search.question import (
+    Path as Components,
+)
 from tests.search.engine_contract import STUDIES, EngineContract, encoded, every_page, filled, found
 from tests.search.generated import STUDY, TYPES
 
@@ -128,6 +141,37 @@ async def test_contents_of_large_indices_are_candidates_which_hold_all_that_is_w
     assert not none.candidates
     assert {hit.id for hit in none.hits} == {1, 3, 4}
     await rough.close()
+
+
+@pytest.mark.parametrize("exact_up_to", [0, 20_000])
+async def test_a_path_that_ends_in_the_name_is_found_by_its_end(tmp_path: Path, exact_up_to: int) -> None:
+    """The name is not kept a second time, as the last component."""
+    engine = opened(tmp_path, SMALL.model_copy(update={"exact_contents_documents": exact_up_to}))
+    name = "Scan [1]_0001.nxs"
+    every = [
+        {"id": 1, "investigation": 1, "name": name, "path": [f"/data/raw/{name}"]},
+        {"id": 2, "investigation": 1, "name": name, "path": ["/data/raw/other.nxs"]},
+        {"id": 3, "investigation": 1, "name": "other", "path": [f"/data/{name}/raw", "other"]},
+    ]
+    await filled(engine, {"File": every})
+    asked: dict[Predicate, list[int]] = {
+        Components("path", ("raw", "scan*"), Anchor.END): [1],
+        Components("path", ("raw", "scan [1]_0001.nxs")): [1],
+        Components("path", ("scan [1]_0001.nxs",), Anchor.END): [1],
+        Components("path", ("*.nxs",)): [1, 2, 3],
+        Components("path", ("raw", "*")): [1, 2],
+        Components("path", ("raw", "?")): [],
+        Components("path", ("other",), Anchor.WHOLE): [3],
+        Components("path", ("data", "*", "scan*"), Anchor.WHOLE): [1],
+        Contains("path", "[1]_0"): [1, 3],
+        Contains("path", "ata"): [1, 2, 3],
+        Contains("path", "w/sc"): [],
+        Not(Contains("path", "[1]_0")): [2],
+        Has("path"): [1, 2, 3],
+    }
+    for predicate, expected in asked.items():
+        assert await found(engine, predicate, "File") == expected, predicate
+    await engine.close()
 
 
 async def test_a_question_that_takes_too_long_is_given_up(engine: EmbeddedSearch, tmp_path: Path) -> None:

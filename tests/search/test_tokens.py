@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 
 import pytest
@@ -15,9 +14,9 @@ from beamcat.search import tokens
 texts = st.text(max_size=60) | st.text("aZ09_-./\\ é結Å₂", max_size=60)
 
 
-def cut(pattern: str, text: str) -> list[str]:
+def cut(text: str) -> list[str]:
     """What tantivy makes of a text."""
-    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(pattern)).build().analyze(text)
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build().analyze(text)
 
 
 @pytest.mark.parametrize(
@@ -48,10 +47,34 @@ def test_what_is_folded_stays_as_it_is() -> None:
 
 @given(texts)
 def test_engines_cut_as_python_does(text: str) -> None:
-    assert cut(tokens.WORD, tokens.words_of(text)) == tokens.words(text)
-    assert cut(tokens.PATH_WORD, tokens.path_words_of(text)) == tokens.path_words(text)
-    assert cut(tokens.COMPONENT, tokens.path_of(text)) == [tokens.START, *tokens.components(text), tokens.END]
-    assert re.findall(tokens.WORD, tokens.words_of(text)) == tokens.words(text)
+    folded = tokens.fold(text)
+    components = list(map(tokens.component_of, tokens.components(text)))
+    made = (
+        (tokens.words_of(folded), tokens.words(text)),
+        (tokens.path_words_of(folded), tokens.path_words(text)),
+        (tokens.path_of(folded), [tokens.START, *components, tokens.END]),
+    )
+    for spaced, expected in made:
+        assert cut(spaced) == [part for part in spaced.split(" ") if part] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "expected"),
+    [
+        ("/data/a.nxs", "a.nxs", ["data", tokens.NAME]),
+        ("a.nxs", "a.nxs", [tokens.NAME]),
+        ("c:\\data\\a.nxs", "a.nxs", ["c:", "data", tokens.NAME]),
+        ("/data/aa.nxs", "a.nxs", ["data", "aa.nxs"]),
+        ("/a.nxs/b", "a.nxs", ["a.nxs", "b"]),
+        ("/a.nxs/", "a.nxs", ["a.nxs"]),
+        ("/raw/b.nxs", "raw/b.nxs", ["raw", "b.nxs"]),
+        ("/raw\\b.nxs", "raw\\b.nxs", ["raw", "b.nxs"]),
+        ("/a.nxs/a.nxs", "a.nxs", ["a.nxs", tokens.NAME]),
+        ("/", "", []),
+    ],
+)
+def test_a_path_that_ends_in_the_name_does_not_repeat_it(path: str, name: str, expected: list[str]) -> None:
+    assert cut(tokens.path_of(path, name)) == [tokens.START, *expected, tokens.END]
 
 
 @given(texts)

@@ -98,7 +98,7 @@ async def set_password(database: Database, name: str, password: str, user_names:
 
 
 async def remove_account(database: Database, name: str | None, user_names: Collection[str] = ()) -> Ended:
-    """Remove an account (None: there is none), and the sessions and tokens of the `user_names`, at once.
+    """Remove an account (None: there is none), and sessions, tokens and saved searches of the `user_names`, at once.
 
     The `User`s of these names and what they did stay.
     """
@@ -107,6 +107,7 @@ async def remove_account(database: Database, name: str | None, user_names: Colle
         account = (await conn.execute("DELETE FROM account WHERE name = %s", (name,))).rowcount
         sessions = (await conn.execute(_END_SESSIONS, (names,))).rowcount
         tokens = (await conn.execute("DELETE FROM api_token WHERE user_name = ANY(%s::text[])", (names,))).rowcount
+        await conn.execute("DELETE FROM saved_search WHERE owner = ANY(%s::text[])", (names,))
     return Ended(account > 0, sessions, tokens)
 
 

@@ -18,6 +18,7 @@ from beamcat.access.rules import Operation
 from beamcat.catalogue.cascade import below, relations_within
 from beamcat.catalogue.drafts import Reference
 from beamcat.catalogue.faults import nothing_there
+from beamcat.catalogue.former import gathered, to_owners
 from beamcat.catalogue.permission import denied, refusal
 from beamcat.catalogue.writing import Writing
 from beamcat.database.naming import column_name, quoted, table_name
@@ -56,9 +57,10 @@ async def _delete_run(writing: Writing, entity: Entity, numbered: Sequence[tuple
     going = [each for each in reversed(below(entity)) if each is entity or _leads_to(each, reached)]
     async with writing.connection.pipeline():  # one round trip for all
         cursors = [await _remove(writing.connection, each, entity, reached) for each in going]
+    gone_too = {name: set(ids) for name, ids in reached.items()}
     for each, cursor in zip(going, cursors, strict=True):
-        ids = [row[0] for row in await cursor.fetchall()]
-        writing.note(ChangeKind.DELETED, each, ids, below=each is not entity)
+        ids, former = gathered(each, await cursor.fetchall(), gone_too)
+        writing.note(ChangeKind.DELETED, each, ids, former, below=each is not entity)
 
 
 async def _lock(connection: Connection, entity: Entity, ids: Sequence[int]) -> set[int]:
@@ -115,13 +117,15 @@ def _leads_to(entity: Entity, reached: Mapping[str, Sequence[int]]) -> bool:
 
 
 async def _remove(connection: Connection, entity: Entity, top: Entity, reached: Reached) -> Cursor:
-    """Delete the objects of one entity that go; a cursor for their ids. What is below them has gone already."""
+    """Delete the objects of one entity that go; a cursor for their ids and owners. What is below has gone already."""
     if entity is top:
         condition, params = "id = ANY(%s::bigint[])", [reached[entity.name]]
     else:
         # by what they are below, as they were found: the keys of partitioned tables are among these columns
         condition, params = _below_any(entity, reached)
-    return await connection.execute(f"DELETE FROM {quoted(table_name(entity))} WHERE {condition} RETURNING id", params)
+    told = ", ".join(["id", *(quoted(column_name(relation)) for relation in to_owners(entity))])
+    table = quoted(table_name(entity))
+    return await connection.execute(f"DELETE FROM {table} WHERE {condition} RETURNING {told}", params)
 
 
 def _below_any(entity: Entity, reached: Mapping[str, Sequence[int]]) -> tuple[str, list[Any]]:

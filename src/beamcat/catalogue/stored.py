@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from beamcat.catalogue.drafts import Draft
+from beamcat.catalogue.former import to_owners
 from beamcat.catalogue.lookups import array_type, column
 from beamcat.catalogue.lookups import stored as stored_member
 from beamcat.catalogue.rights_rows import derived_rule_values
@@ -15,7 +16,7 @@ from beamcat.database.naming import quoted, table_name
 from beamcat.model import Attribute, Entity
 
 Stored = dict[str, Any]
-"""Members of one object by name: those of its unique key and those that checks need. Ids for relations."""
+"""Members of one object by name: those of its unique key, those that checks need, owners. Ids for relations."""
 
 CHECKED_WHOLE = {"Rule": ("crudFlags", "what"), "PublicStep": ("origin", "field")}
 """Members that are checked together, whichever of them an update names."""
@@ -30,7 +31,8 @@ def checked_together(entity: Entity) -> tuple[str, ...]:
 
 async def lock(writing: Writing, entity: Entity, ids: Sequence[int], named: Collection[str]) -> dict[int, Stored]:
     """Those of the objects that exist, by id, kept from being changed by others until the transaction ends."""
-    names = list(dict.fromkeys((*entity.unique, *checked_together(entity))))
+    owners = (relation.name for relation in to_owners(entity) if relation.name in named)
+    names = list(dict.fromkeys((*entity.unique, *checked_together(entity), *owners)))
     columns = ", ".join(("id", *(column(entity, name) for name in names)))
     strength = "NO KEY UPDATE" if set(named).isdisjoint(entity.unique) else "UPDATE"
     cursor = await writing.connection.execute(

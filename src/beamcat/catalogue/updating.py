@@ -16,6 +16,7 @@ from beamcat.catalogue.batches import Parent
 from beamcat.catalogue.creation import create
 from beamcat.catalogue.drafts import Draft, Reference, children, references
 from beamcat.catalogue.faults import Fault, Rank, first_of, nothing_there
+from beamcat.catalogue.former import left
 from beamcat.catalogue.lookups import clash
 from beamcat.catalogue.permission import denied, denied_member, refusal, sees_any_for_member, sees_any_of
 from beamcat.catalogue.stored import Stored, lock, overwrite
@@ -184,7 +185,9 @@ async def _overwrite_all(
             await _overwrite_all(writing, entity, updates[:middle], stored)
             await _overwrite_all(writing, entity, updates[middle:], stored)
             return
-    writing.note(ChangeKind.UPDATED, entity, [each.id for each in updates])
+    wanted = [{name: None if to is None else to.id for name, to in each.draft.to_one.items()} for each in updates]
+    former = left(entity, zip((stored[each.id] for each in updates), wanted, strict=True))
+    writing.note(ChangeKind.UPDATED, entity, [each.id for each in updates], former)
 
 
 def _new_key(entity: Entity, update: Update, stored: dict[int, Stored]) -> tuple[object, ...]:

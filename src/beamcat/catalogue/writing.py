@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from types import MappingProxyType
 
 from beamcat.access.caller import Caller
 from beamcat.access.rulebook import Rulebook
@@ -54,10 +55,19 @@ class Writing:
     origin: Origin = Origin.CALL
     changes: list[Step] = field(default_factory=list)
 
-    def note(self, kind: ChangeKind, entity: Entity, ids: Sequence[int], *, below: bool = False) -> None:
+    def note(
+        self,
+        kind: ChangeKind,
+        entity: Entity,
+        ids: Sequence[int],
+        former: Mapping[str, Collection[int]] = MappingProxyType({}),
+        *,
+        below: bool = False,
+    ) -> None:
         """Something has been done to these objects: there will be an event.
 
-        `below` is for objects that the call does not name, but that are below one that it names.
+        `below` is for objects that the call does not name, but that are below one that it names. `former` is what they
+        belonged to until now, if they were deleted or moved.
         """
         origin = Origin.BELOW if below and self.origin is Origin.CALL else self.origin
-        self.changes.append(Step(entity.name, kind, origin, ids))
+        self.changes.append(Step(entity.name, kind, origin, ids, former))

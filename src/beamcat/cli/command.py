@@ -17,6 +17,7 @@ from beamcat.cli import (
     dumps,
     events,
     rules,
+    search,
     serving,
     sessions,
     settings,
@@ -28,6 +29,7 @@ from beamcat.cli import (
 from beamcat.cli.common import fail
 from beamcat.cli.get import get
 from beamcat.cli.put import put
+from beamcat.cli.search_find import find
 from beamcat.errors import BeamcatError, Unavailable
 
 ICAT_VERSION = "6.2.0"
@@ -48,8 +50,10 @@ app.command("export")(dumps.export_dump)
 app.command()(backups.backup)
 app.command()(backups.restore)
 app.command()(checks.check)
+app.command()(search.reindex)
 app.command()(get)
 app.command()(put)
+app.command()(find)
 app.add_typer(users.app, name="user")
 app.add_typer(rules.app, name="rule")
 app.add_typer(sessions.app, name="sessions")
@@ -59,6 +63,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(calls.app, name="calls")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(units.app, name="units")
+app.add_typer(search.app, name="search")
 app.add_typer(targets.app, name="targets")
 app.add_typer(settings.app, name="settings")
 

@@ -16,8 +16,11 @@ from beamcat.config.data_service import (
     UploadSettings,
 )
 from beamcat.config.protection import ProtectionSettings
+from beamcat.config.saved_searches import SavedSearchSettings
 from beamcat.config.search import EmbeddedSearchSettings, OpenSearchSettings, SearchSettings
 from beamcat.config.search_language import SearchLanguageSettings
+from beamcat.config.search_meaning import SearchMeaningSettings
+from beamcat.config.search_rights import SearchRightsSettings
 from beamcat.config.section import Section, masked
 from beamcat.config.server import CallSettings, EventSettings, LoggingSettings, NotificationSettings, ServerSettings
 from beamcat.config.signing_in import (
@@ -88,7 +91,10 @@ __all__ = [
     "ProtectionSettings",
     "S3StorageSettings",
     "S3TargetSettings",
+    "SavedSearchSettings",
     "SearchLanguageSettings",
+    "SearchMeaningSettings",
+    "SearchRightsSettings",
     "SearchSettings",
     "Section",
     "ServerSettings",

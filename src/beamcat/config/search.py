@@ -7,7 +7,10 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from beamcat.config.saved_searches import SavedSearchSettings
 from beamcat.config.search_language import SearchLanguageSettings
+from beamcat.config.search_meaning import SearchMeaningSettings
+from beamcat.config.search_rights import SearchRightsSettings
 from beamcat.config.section import Section
 
 
@@ -83,13 +86,30 @@ class OpenSearchSettings(Section):
 class SearchSettings(Section):
     """Search for words, facets, suggestions."""
 
-    engine: Literal["embedded", "opensearch"] = "embedded"
-    """Where the index is: `embedded` in the home of this server, `opensearch` in a cluster."""
+    engine: Literal["embedded", "opensearch", "none"] = "embedded"
+    """Where the index is: `embedded` in the home of this server, `opensearch` in a cluster. `none`: there is no search,
+    and ICAT's search calls find nothing."""
     timeout_s: float = Field(20.0, gt=0)
     """Longest time for a question."""
+    icat_timeout_s: float = Field(5.0, gt=0)
+    """The same for the search calls of ICAT's interface (`search.maxSearchTimeSeconds`)."""
+    entities: tuple[Literal["Investigation", "Dataset", "Datafile", "Sample", "Instrument", "DataPublication"], ...] = (
+        Field(("Investigation", "Dataset", "Datafile", "Sample", "Instrument", "DataPublication"), min_length=1)
+    )
+    """What is indexed, and so can be searched. More of them need a new index."""
+    related_ids: int = Field(100_000, ge=1, le=1_000_000)
+    """How many investigations, datasets or samples may fit a condition on what a dataset or file belongs to."""
+    max_page: int = Field(1_000, ge=1, le=10_000)
+    """Most hits of one page."""
+    rebuild_step: int = Field(200_000, ge=100)
+    """How many ids a rebuild goes through at a time, for each shard: so much is done again after a crash, and so long
+    does it hold on to one state of the database."""
     embedded: EmbeddedSearchSettings = EmbeddedSearchSettings()
     opensearch: OpenSearchSettings | None = None
     language: SearchLanguageSettings = SearchLanguageSettings()
+    saved: SavedSearchSettings = SavedSearchSettings()
+    meaning: SearchMeaningSettings = SearchMeaningSettings()
+    rights: SearchRightsSettings = SearchRightsSettings()
 
     @model_validator(mode="after")
     def _engine_is_described(self) -> SearchSettings:

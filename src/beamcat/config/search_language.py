@@ -25,6 +25,10 @@ class SearchLanguageSettings(Section):
     """Find chemical elements by name and by symbol: `iron` is also looked for as `Fe`."""
     technique_names: bool = True
     """Find techniques by their names and for short, after the PaNET ontology: `XAS`, x-ray absorption spectroscopy."""
+    technique_ontology: Path | None = None
+    """An ontology of techniques in RDF/XML, such as PaNET.owl from http://purl.org/pan-science/PaNET/PaNET.owl.
+    Techniques of the catalogue are then also found by what those above them, by their PIDs, are called:
+    `technique:tomography` finds all kinds of tomography."""
     units: str = ""
     """Further spellings of units, as in ICAT's setting `units`: `T: Gs 1e-4; degC: celsius, Grad C; K: kelvin`. Before
     the colon stands a known unit, behind it other names of it, or of so many of it."""

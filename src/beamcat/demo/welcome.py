@@ -24,6 +24,10 @@ DOWNLOADS = "meridian"
 """The folder, below the one they are pasted in, that the command lines download to."""
 
 
+COLD = "-d kind=dataset -d fields=name,startDate -d limit=3"
+"""Which objects the search for a temperature is for, and what is told of them."""
+
+
 def welcome(base_url: str) -> str:
     """The address, the accounts, and things to try; every command line works as it stands."""
     accounts = "\n".join(f"  {name:<12} {note}" for name, note in ACCOUNT_NOTES)
@@ -47,16 +51,21 @@ Things to try, in another terminal. What is downloaded goes to the folder {DOWNL
 2. Ask for your experiments.
    curl -sG $BEAMCAT/icat/entityManager -d sessionId=$SESSION --data-urlencode "query={titles}"
 
-3. Try to change what is not yours to change: a visitor reads this dataset, but only its principal investigator writes.
+3. Search: words, places of files, and values in any unit.
+   {program} find "iron spin-crossover" --kind investigation --server $BEAMCAT
+   {program} find "*charge3C*/*_master.h5" --kind datafile --server $BEAMCAT
+   curl -sG $BEAMCAT/api/search -H "Authorization: Bearer $SESSION" {COLD} --data-urlencode "q=temperature < 20 degC"
+
+4. Try to change what is not yours to change: a visitor reads this dataset, but only its principal investigator writes.
    ID=$(curl -sG $BEAMCAT/icat/entityManager -d sessionId=$SESSION --data-urlencode "query={dataset}" | tr -d '[]')
    curl -s $BEAMCAT/icat/entityManager -d sessionId=$SESSION --data-urlencode 'entities={change}'
 
-4. Get open data: a file with curl, a dataset with aria2, and one with Beamcat's own program, which verifies it.
+5. Get open data: a file with curl, a dataset with aria2, and one with Beamcat's own program, which verifies it.
    curl -fsS --create-dirs -o {DOWNLOADS}/{ON_DISK.file} $BEAMCAT{ON_DISK.file_path}
    aria2c -q --follow-metalink=mem -d {DOWNLOADS}/aria2 $BEAMCAT{ON_DISK.path}.meta4
    {program} get $BEAMCAT{ON_DISK.path} {DOWNLOADS}
 
-5. Get data that are on tape: you are told when to come back, the administrator sees the queue, who waits gets the data.
+6. Get data that are on tape: you are told when to come back, the administrator sees the queue, who waits gets the data.
    curl -s -D - -o /dev/null $BEAMCAT{ON_TAPE.path}.zip | grep -iE '^(HTTP|Retry-After|Link)'
    ROOT={_session("simple", "root")}; curl -s "$BEAMCAT/ids/getRestoreQueue?sessionId=$ROOT"; echo
    {program} get $BEAMCAT{ON_TAPE.path} {DOWNLOADS}

@@ -17,6 +17,10 @@ from beamcat.observability.logs import logger, without_tokens
 from beamcat.observability.requests import name_outcome, name_user
 from beamcat.protection.protection import Protection
 from beamcat.protection.visits import current_visit
+from beamcat.search.alike import Alike
+from beamcat.search.rebuilding.population import Population
+from beamcat.search.saved.opening import Saved
+from beamcat.search.service import Search
 from beamcat.store.deliveries.deliveries import Deliveries
 from beamcat.store.digests.table import DigestTable
 from beamcat.store.metalink import Metalinks
@@ -52,6 +56,14 @@ class Core:
     protection: Protection
     two_levels: TwoLevelStorage | None = None
     """Main storage and archive; None with one level of storage."""
+    search: Search | None = None
+    """None: it cannot be opened, and the log says why."""
+    alike: Alike | None = None
+    """What is alike, or means the same; None without search."""
+    population: Population | None = None
+    """What documents are made again on demand; None without search."""
+    saved: Saved | None = None
+    """None without search."""
 
     async def caller(self, session_id: str | None) -> Caller:
         """Who is asking, by a session id or a token; `SessionError` when neither lives."""

@@ -19,6 +19,7 @@ RULES = (
     "Disallow: /ids/",
     "Disallow: /topcat/",
     "Disallow: /icat/",
+    "Disallow: /api/",
     "Disallow: /ICATService/",
     "Disallow: /authn.",
     "Disallow: /metrics",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from beamcat.database.outbox import ChangeKind, Origin
 
-COLUMNS = "position, at, user_name, request_id, entity, operation, origin, ids"
+COLUMNS = "position, at, user_name, request_id, entity, operation, origin, ids, former"
 """The columns of `event` from which `event_of` makes an event."""
 
 
@@ -19,6 +19,8 @@ class Event:
 
     Positions grow in the order in which transactions were committed, with gaps. `request_id` is that of the log; `-`
     outside of requests. `ids` are ranges, first and last id, ascending: one event may stand for very many objects.
+    `former` says in the same way what objects belonged to, by entity, that were deleted or moved elsewhere; what was
+    deleted together with them may be missing, and an entity without ids says that they had none of it before.
     """
 
     position: int
@@ -29,6 +31,7 @@ class Event:
     operation: ChangeKind
     origin: Origin
     ids: tuple[tuple[int, int], ...]
+    former: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
 
     def each_id(self) -> Iterator[int]:
         """The ids one by one, ascending."""
@@ -43,6 +46,7 @@ class Event:
 
 def event_of(row: tuple[Any, ...]) -> Event:
     """The event in a row with these `COLUMNS`, read by a text cursor."""
-    position, at, user, request_id, entity, operation, origin, ids = row
+    position, at, user, request_id, entity, operation, origin, ids, former = row
     ranges = tuple((each.lower, each.upper - 1) for each in ids)
-    return Event(position, at, user, request_id, entity, ChangeKind(operation), Origin(origin), ranges)
+    before = {name: tuple((first, last) for first, last in told) for name, told in (former or {}).items()}
+    return Event(position, at, user, request_id, entity, ChangeKind(operation), Origin(origin), ranges, before)

@@ -26,10 +26,10 @@ _MOVE = """
 WITH moved AS (
     DELETE FROM event_inbox
      WHERE id IN (SELECT id FROM event_inbox ORDER BY id LIMIT %s)
-    RETURNING id, at, user_name, request_id, entity, operation, origin, ids
+    RETURNING id, at, user_name, request_id, entity, operation, origin, ids, former
 )
-INSERT INTO event (at, user_name, request_id, entity, operation, origin, ids)
-SELECT at, user_name, request_id, entity, operation, origin, ids FROM moved ORDER BY id
+INSERT INTO event (at, user_name, request_id, entity, operation, origin, ids, former)
+SELECT at, user_name, request_id, entity, operation, origin, ids, former FROM moved ORDER BY id
 """
 
 

@@ -66,6 +66,18 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
+        self._search_documents = Counter(
+            "beamcat_search_documents",
+            "Documents of search after changes, by entity and what was done: written, removed, refused",
+            ("entity", "done"),
+            registry=registry,
+        )
+        self._search_waits = Gauge(
+            "beamcat_search_waits",
+            "1 while the index of search cannot be written and changes wait",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self._by_operation: dict[tuple[str, str], Histogram] = {}
         self._by_status: dict[tuple[str, str, int], Counter] = {}
 
@@ -106,6 +118,14 @@ class Metrics:
     def stalled_deliveries(self, number: int) -> None:
         """So many downloads seem to have been given up."""
         self._stalled.set(number)
+
+    def search_documents(self, entity: str, done: str, number: int) -> None:
+        """So many documents were written to the index of search, removed from it, or refused by it."""
+        self._search_documents.labels(entity, done).inc(number)
+
+    def search_waits(self, waits: bool) -> None:
+        """Whether the index of search cannot be written."""
+        self._search_waits.set(waits)
 
     def pool(self, states: Mapping[str, int]) -> None:
         """How the connections of this worker are at the moment."""

@@ -1,25 +1,26 @@
 """What an engine holds of each field: a document of the catalogue becomes columns, which engines only have to cut.
 
 A field `title` gives columns such as `title.words`. Of parameters, the id of their type is part of the column, or of
-the terms in it: `12=iron`. The column `_has` names the fields of text that have a value.
+the terms in it: `12=iron`. The column `_has` names the fields of text that have a value, where no other column tells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import orjson
 
 from beamcat.errors import InternalError
 from beamcat.search import tokens
-from beamcat.search.fields import DocumentType, Kind
+from beamcat.search.fields import DocumentType, Field, Kind
 
 HAS = "_has"
 
 Columns = dict[str, Any]
 Parameters = Callable[[Mapping[str, Any]], Any]
-_Shaper = Callable[[Any, Columns, list[str]], None]
+_Shaper = Callable[[Any, Columns, list[str], Mapping[str, Any]], None]
+"""Adds to the columns, and to what the document has, for a value of its; the document is there to be looked at."""
 
 SUGGESTED = frozenset({Kind.WORDS, Kind.NAME})
 """Kinds of fields whose words are suggested."""
@@ -31,15 +32,17 @@ def under(key: int | str, text: str) -> str:
 
 
 def texts(value: Any) -> list[str]:
-    """The values of a field of text; empty ones are none."""
-    return [text for text in value if text] if isinstance(value, list) else [value]
+    """The values of a field of text, folded; empty ones are none."""
+    return list(map(tokens.fold, filter(None, value))) if isinstance(value, list) else [tokens.fold(value)]
 
 
 class Shape:
     """How documents of one type become columns.
 
     `numbers` and `moments` are the forms in which the engine takes values under the ids of parameter types. `contents`
-    is its column for what names and paths contain, and `each` adds words as a list, for suggestions.
+    is its column for what names and paths contain, and `each` adds words as a list, for suggestions. `has` are the
+    kinds of fields that `_has` names. With `shares_names` the last component of a path is not repeated when it is the
+    name (`Field.ends_in`), and what such a path contains is not a column of its own.
     """
 
     def __init__(
@@ -50,16 +53,16 @@ class Shape:
         moments: Parameters,
         contents: str,
         path_contents: Callable[[str], str],
+        has: Collection[Kind],
         each: bool = False,
+        shares_names: bool = False,
     ) -> None:
         self._entity = documents.entity
         self._numbers, self._moments = numbers, moments
         self._contents, self._path_contents = contents, path_contents
-        suggested = documents.asked if each else ()
-        self._shapers: dict[str, _Shaper] = {
-            name: self._shaper(name, field.kind, name in suggested and field.kind in SUGGESTED)
-            for name, field in documents.fields.items()
-        }
+        self._has, self._shares_names = has, shares_names
+        self._suggested = documents.asked if each else ()
+        self._shapers = {name: self._shaper(field) for name, field in documents.fields.items()}
 
     def columns(self, document: bytes) -> Columns:
         """The columns of a document. Raises `InternalError` for one that is not of this type."""
@@ -68,8 +71,12 @@ class Shape:
             columns: Columns = {"id": values.pop("id")}
             has: list[str] = []
             for name, value in values.items():
-                if value not in (None, "", [], {}):
-                    self._shapers[name](value, columns, has)
+                if value or value == 0:
+                    shape = self._shapers[name]
+                    if shape is None:
+                        columns[name] = value
+                    else:
+                        shape(value, columns, has, values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             message = f"a document of {self._entity} does not have the form that is declared for it: {error!r}"
             raise InternalError(message) from error
@@ -77,77 +84,103 @@ class Shape:
             columns[HAS] = " ".join(has)
         return columns
 
-    def _shaper(self, name: str, kind: Kind, each: bool) -> _Shaper:
-        match kind:
+    def _shaper(self, field: Field) -> _Shaper | None:
+        """None: the value is the column."""
+        match field.kind:
             case Kind.ID | Kind.MOMENT | Kind.AMOUNT:
-                return lambda value, columns, _: columns.__setitem__(name, value)
+                return None
             case Kind.WORDS:
-                return self._words(name, each)
+                return self._text(field)
             case Kind.NAME:
-                return self._name(name, each)
+                return self._name(field)
             case Kind.CODE:
-                return self._code(name)
+                return self._code(field)
             case Kind.PATH:
-                return self._path(name)
+                return self._path(field)
             case Kind.NUMBERS:
-                return lambda value, columns, _: columns.__setitem__(name, self._numbers(value))
+                return self._parameters(field.name, self._numbers)
             case Kind.MOMENTS:
-                return lambda value, columns, _: columns.__setitem__(name, self._moments(value))
+                return self._parameters(field.name, self._moments)
             case Kind.STRINGS:
-                return self._strings(name)
+                return self._strings(field)
 
-    def _words(self, name: str, each: bool) -> _Shaper:
-        column, column_each = f"{name}.words", f"{name}.each"
+    def _text(self, field: Field) -> _Shaper:
+        words = self._words(field)
 
-        def shape(value: Any, columns: Columns, has: list[str]) -> None:
+        def shape(value: Any, columns: Columns, has: list[str], _: Mapping[str, Any]) -> None:
+            words(texts(value), columns, has)
+
+        return shape
+
+    def _name(self, field: Field) -> _Shaper:
+        words = self._words(field)
+        whole, contents = f"{field.name}.whole", f"{field.name}.{self._contents}"
+
+        def shape(value: Any, columns: Columns, has: list[str], _: Mapping[str, Any]) -> None:
             values = texts(value)
+            words(values, columns, has)
+            columns[whole] = list(map(tokens.whole_of, values))
+            columns[contents] = values
+
+        return shape
+
+    def _words(self, field: Field) -> Callable[[list[str], Columns, list[str]], None]:
+        name, in_has = field.name, field.kind in self._has
+        column, column_each = f"{name}.words", f"{name}.each"
+        each = name in self._suggested
+
+        def add(values: list[str], columns: Columns, has: list[str]) -> None:
             if values:
-                has.append(name)
-                columns[column] = [tokens.words_of(text) for text in values]
+                if in_has:
+                    has.append(name)
+                columns[column] = list(map(tokens.words_of, values))
                 if each:
                     columns[column_each] = sorted({word for text in values for word in tokens.words(text)})
 
-        return shape
+        return add
 
-    def _name(self, name: str, each: bool) -> _Shaper:
-        words = self._words(name, each)
-        whole, contents = f"{name}.whole", f"{name}.{self._contents}"
-
-        def shape(value: Any, columns: Columns, has: list[str]) -> None:
-            words(value, columns, has)
-            columns[whole] = [tokens.whole(text) for text in texts(value)]
-            columns[contents] = [tokens.fold(text) for text in texts(value)]
-
-        return shape
-
-    def _code(self, name: str) -> _Shaper:
+    def _code(self, field: Field) -> _Shaper:
+        name, in_has = field.name, field.kind in self._has
         column = f"{name}.whole"
 
-        def shape(value: Any, columns: Columns, has: list[str]) -> None:
-            values = sorted({tokens.whole(text) for text in texts(value)})
+        def shape(value: Any, columns: Columns, has: list[str], _: Mapping[str, Any]) -> None:
+            values = sorted(set(map(tokens.whole_of, texts(value))))
             if values:
-                has.append(name)
+                if in_has:
+                    has.append(name)
                 columns[column] = values
 
         return shape
 
-    def _path(self, name: str) -> _Shaper:
+    def _path(self, field: Field) -> _Shaper:
+        name, in_has = field.name, field.kind in self._has
         words, parts, contents = f"{name}.words", f"{name}.parts", f"{name}.{self._contents}"
+        ends_in = field.ends_in if self._shares_names else None
 
-        def shape(value: Any, columns: Columns, has: list[str]) -> None:
+        def shape(value: Any, columns: Columns, has: list[str], document: Mapping[str, Any]) -> None:
             values = texts(value)
             if values:
-                has.append(name)
-                columns[words] = [tokens.path_words_of(text) for text in values]
-                columns[parts] = [tokens.path_of(text) for text in values]
-                columns[contents] = [self._path_contents(text) for text in values]
+                if in_has:
+                    has.append(name)
+                columns[words] = list(map(tokens.path_words_of, values))
+                last = tokens.fold(document.get(ends_in) or "") if ends_in else ""
+                columns[parts] = [tokens.path_of(text, last) for text in values]
+                if not ends_in:
+                    columns[contents] = [self._path_contents(text) for text in values]
 
         return shape
 
-    def _strings(self, name: str) -> _Shaper:
+    def _parameters(self, name: str, form: Parameters) -> _Shaper:
+        def shape(value: Any, columns: Columns, has: list[str], _: Mapping[str, Any]) -> None:
+            columns[name] = form(value)
+
+        return shape
+
+    def _strings(self, field: Field) -> _Shaper:
+        name = field.name
         words, whole = f"{name}.words", f"{name}.whole"
 
-        def shape(value: Any, columns: Columns, has: list[str]) -> None:
+        def shape(value: Any, columns: Columns, has: list[str], _: Mapping[str, Any]) -> None:
             values = {key: text for key, text in value.items() if text}
             if values:
                 has.append(name)

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from beamcat.search.question import Answer, Predicate, Question
+
+
+@dataclass(frozen=True)
+class Holding:
+    """The index of one entity that is asked: what it is called, and how much there is in it."""
+
+    entity: str
+    generation: str
+    documents: int
+    size_bytes: int
 
 
 class Writing(Protocol):
@@ -52,6 +63,17 @@ class Engine(Protocol):
     def ids(self, entity: str, first: int, stop: int) -> AsyncIterator[Sequence[int]]:
         """The ids of documents from `first` up to `stop`, ascending, in pieces."""
 
+    def amounts(
+        self, entity: str, field: str, first: int, stop: int
+    ) -> AsyncIterator[Sequence[tuple[int, int | None]]]:
+        """The ids of these documents, each with its value of an AMOUNT field that has one: ascending, in pieces."""
+
+    async def holdings(self) -> Sequence[Holding]:
+        """What there is of each entity that has an index of today's form."""
+
+    async def free_bytes(self) -> int | None:
+        """The room there is for a new index; none: not known."""
+
     async def writing(self) -> Writing:
         """The writer of the index that is asked. Raises `Unavailable` while another process has it."""
 
@@ -67,6 +89,10 @@ class Engine(Protocol):
 
 class Rebuild(Protocol):
     """An index on its way, which nobody asks yet."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may write to one shard at a time."""
 
     def shards(self, entity: str) -> int:
         """How many shards the documents of an entity are divided into: each is written by one process at a time."""

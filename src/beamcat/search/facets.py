@@ -95,9 +95,10 @@ def every(*parts: Predicate) -> Predicate:
 
 def _by_interval(days: Counter[int | str | float], interval: Interval) -> Counter[int | str | float]:
     unit = {Interval.YEAR: "Y", Interval.MONTH: "M", Interval.DAY: "D"}[interval]
+    starts = numpy.fromiter((float(start) for start in days), numpy.float64, len(days))
+    day = numpy.floor_divide(starts.round(), MILLISECONDS_PER_DAY).astype(numpy.int64).astype("datetime64[D]")
+    first = day.astype(f"datetime64[{unit}]").astype("datetime64[D]").astype(numpy.int64)
     total: Counter[int | str | float] = Counter()
-    for start, number in days.items():
-        day = numpy.datetime64(round(float(start)) // MILLISECONDS_PER_DAY, "D")
-        first = day.astype(f"datetime64[{unit}]").astype("datetime64[D]").astype(int)
-        total[int(first) * MILLISECONDS_PER_DAY] += number
+    for of, number in zip(first.tolist(), days.values(), strict=True):
+        total[of * MILLISECONDS_PER_DAY] += number
     return total

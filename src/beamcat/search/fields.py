@@ -52,6 +52,8 @@ class Field:
     counted: bool = False
     weight: float = 1.0
     """How much a match in it counts against the others, when no field was named."""
+    ends_in: str | None = None
+    """For a PATH: the NAME that its last component usually is. An engine need not hold that twice."""
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from beamcat.errors import BadParameter
-from beamcat.search.fields import DocumentType, Kind
+from beamcat.search.fields import DocumentType, Field, Kind
 from beamcat.search.question import Sort
 
 _SINGLE = (Kind.ID, Kind.MOMENT, Kind.AMOUNT, Kind.NAME, Kind.CODE)
+
+
+def is_sortable(field: Field) -> bool:
+    """Whether hits can be sorted by it."""
+    return field.kind in _SINGLE and not field.several
 
 
 def check_sortable(documents: DocumentType, sort: Sort) -> None:

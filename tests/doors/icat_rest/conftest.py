@@ -42,6 +42,8 @@ class Icat:
 
 
 def settings_for(database_url: str, **sections: Any) -> Settings:
+    """Settings of a small facility; without search, unless it is asked for."""
+    sections.setdefault("search", {"engine": "none"})
     return Settings(
         database={"url": SecretStr(database_url)},
         catalogue={"root_user_names": ("simple/root",), **sections.pop("catalogue", {})},

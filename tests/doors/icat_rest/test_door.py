@@ -231,7 +231,7 @@ async def test_an_unknown_path(shared: Icat, path: str, method: str) -> None:
 
 @pytest.mark.parametrize("path", RESOURCES)
 async def test_wrong_methods_are_refused_and_options_answered_everywhere(shared: Icat, path: str) -> None:
-    url = "/icat" + path.format(session_id="x", name="x", mnemonic="y", seconds=0)
+    url = "/icat" + path.format(session_id="x", name="x", mnemonic="y", seconds=0, entity="z", min_id=0)
     for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "X"} - set(RESOURCES[path]):
         answer = await shared.http.request(method, url)
         assert error(answer)[:2] == (405, "NOT_IMPLEMENTED")

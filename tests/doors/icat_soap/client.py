@@ -94,6 +94,7 @@ def settings_for(database_url: str, **server: Any) -> Settings:
             "anon": AuthenticatorSettings(kind="anon", friendly="Just <look>", admin=True),
         },
         server={**SERVER, **server},
+        search={"engine": "none"},
     )
 
 

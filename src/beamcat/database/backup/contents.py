@@ -23,6 +23,11 @@ LEFT_OUT = {
     RESTORE_MARKER: "is there only while a restore runs",
     "upload_journal": "bytes that came in after the backup are left alone",
     "unit_lock": "who held a lock then does not hold it now",
+    "search_rebuild": "belongs to the index of search, which no backup holds",
+    "search_population": "the same",
+    "search_mending": "the same",
+    "meaning": "is read from the texts again",
+    "meaning_model": "is learned again",
 }
 """The tables that no backup holds, and why. Every other table of the schema is held."""
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from beamcat.database.beside import access, data, downloads, events, protection, targets, uploads
+from beamcat.database.beside import (
+    access,
+    data,
+    downloads,
+    events,
+    meaning,
+    protection,
+    saved_searches,
+    search,
+    targets,
+    uploads,
+)
 
 INFRASTRUCTURE = (
     *access.STATEMENTS,
@@ -12,4 +23,7 @@ INFRASTRUCTURE = (
     *protection.STATEMENTS,
     *targets.STATEMENTS,
     *uploads.STATEMENTS,
+    *search.STATEMENTS,
+    *saved_searches.STATEMENTS,
+    *meaning.STATEMENTS,
 )

@@ -13,7 +13,8 @@ STATEMENTS = (
     entity text COLLATE "C" NOT NULL,
     operation text COLLATE "C" NOT NULL CHECK (operation IN ('C', 'U', 'D')),
     origin text COLLATE "C" NOT NULL CHECK (origin IN ('call', 'below', 'import', 'sign-in')),
-    ids int8multirange NOT NULL
+    ids int8multirange NOT NULL,
+    former jsonb
 )""",
     # The changes in the order of their positions, in which they were committed: the audit trail, and what readers read.
     """CREATE TABLE event (
@@ -24,7 +25,8 @@ STATEMENTS = (
     entity text COLLATE "C" NOT NULL,
     operation text COLLATE "C" NOT NULL CHECK (operation IN ('C', 'U', 'D')),
     origin text COLLATE "C" NOT NULL CHECK (origin IN ('call', 'below', 'import', 'sign-in')),
-    ids int8multirange NOT NULL
+    ids int8multirange NOT NULL,
+    former jsonb
 )""",
     "CREATE INDEX event_at_idx ON event (at)",
     "CREATE INDEX event_user_name_idx ON event (user_name, position)",

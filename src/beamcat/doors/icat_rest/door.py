@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from beamcat.doors import core as parts
 from beamcat.doors.core import as_told
 from beamcat.doors.guarding import guarded
-from beamcat.doors.icat_rest import entity_manager, information, port, sessions
+from beamcat.doors.icat_rest import entity_manager, information, populating, port, searching, sessions
 from beamcat.doors.icat_rest.core import Core, Handler
 from beamcat.doors.icat_rest.errors import UnknownOperation, WrongMethod, error_response
 from beamcat.errors import BeamcatError, TimedOut, Unavailable
@@ -45,6 +45,16 @@ RESOURCES: Mapping[str, Mapping[str, tuple[str, Handler]]] = {
     "/user/{mnemonic}/{name}": {"GET": ("logged_in", sessions.is_logged_in)},
     "/cloner": {"POST": ("clone", entity_manager.clone)},
     "/port": {"GET": ("export", port.export), "POST": ("import", port.load)},
+    "/lucene/data": {"GET": ("search_data", searching.data)},
+    "/search/documents": {"GET": ("search_documents", searching.documents)},
+    "/facet/documents": {"GET": ("facet_documents", searching.facets)},
+    "/lucene/db": {
+        "GET": ("populating", populating.under_way),
+        "POST": ("commit_search", populating.commit),
+        "DELETE": ("stop_populating", populating.stop),
+    },
+    "/lucene/db/{entity}": {"POST": ("populate", populating.populate)},
+    "/lucene/db/{entity}/{min_id}": {"POST": ("populate", populating.populate_from)},
     "/sleep/{seconds}": {"GET": ("sleep", information.sleep)},
     "/waitMillis": {"POST": ("wait", information.wait_millis)},
     "/jpql": {"GET": ("jpql", information.not_offered)},

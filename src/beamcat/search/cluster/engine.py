@@ -16,7 +16,7 @@ from beamcat.search.cluster.mappings import compared, form_of
 from beamcat.search.cluster.queries import Queries, Query, escaped
 from beamcat.search.cluster.writing import ClusterRebuild, ClusterWriting
 from beamcat.search.columns import SUGGESTED
-from beamcat.search.engine import Rebuild, Writing
+from beamcat.search.engine import Holding, Rebuild, Writing
 from beamcat.search.facets import MOST_VALUES, buckets, capped, check
 from beamcat.search.fields import DocumentType, Kind
 from beamcat.search.question import Answer, Hit, OneOf, Predicate, Question, Sort
@@ -135,19 +135,24 @@ class ClusterSearch:
 
     async def ids(self, entity: str, first: int, stop: int) -> AsyncIterator[Sequence[int]]:
         """The ids of documents from `first` up to `stop`, ascending, in pieces."""
-        while first < stop:
-            body = {
-                "query": {"range": {"id": {"gte": first, "lt": stop}}},
-                "sort": [{"id": "asc"}],
-                "size": IDS_AT_ONCE,
-                "track_total_hits": False,
-            }
-            hits = (await self._search(entity, body))["hits"]["hits"]
-            if hits:
-                yield [int(hit["_id"]) for hit in hits]
-            if len(hits) < IDS_AT_ONCE:
-                return
-            first = int(hits[-1]["_id"]) + 1
+        async for hits in self._listed(entity, first, stop, {}):
+            yield [int(hit["_id"]) for hit in hits]
+
+    async def amounts(
+        self, entity: str, field: str, first: int, stop: int
+    ) -> AsyncIterator[Sequence[tuple[int, int | None]]]:
+        """The ids of these documents, each with its value of an AMOUNT field: ascending, in pieces."""
+        self._type(entity).field(field, Kind.AMOUNT)
+        async for hits in self._listed(entity, first, stop, {"docvalue_fields": [field]}):
+            yield [(int(hit["_id"]), hit.get("fields", {}).get(field, [None])[0]) for hit in hits]
+
+    async def holdings(self) -> Sequence[Holding]:
+        """What there is of each entity that has an index of today's form."""
+        return await self._indices.holdings()
+
+    async def free_bytes(self) -> int | None:
+        """The room there is for a new index, on all nodes that hold data."""
+        return await self._indices.free_bytes()
 
     async def writing(self) -> Writing:
         """The writer of the index that is asked. Who writes has to see to it that nobody else does."""
@@ -162,6 +167,24 @@ class ClusterSearch:
     async def close(self) -> None:
         """End the connections."""
         await self._client.close()
+
+    async def _listed(
+        self, entity: str, first: int, stop: int, options: Mapping[str, Any]
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        while first < stop:
+            body = {
+                "query": {"range": {"id": {"gte": first, "lt": stop}}},
+                "sort": [{"id": "asc"}],
+                "size": IDS_AT_ONCE,
+                "track_total_hits": False,
+                **options,
+            }
+            hits = (await self._search(entity, body))["hits"]["hits"]
+            if hits:
+                yield hits
+            if len(hits) < IDS_AT_ONCE:
+                return
+            first = int(hits[-1]["_id"]) + 1
 
     def _type(self, entity: str) -> DocumentType:
         if entity not in self._types:

@@ -17,6 +17,7 @@ from beamcat.config import OpenSearchSettings
 from beamcat.errors import InternalError
 from beamcat.search.cluster.connection import told
 from beamcat.search.cluster.mappings import form_of, mappings_of, settings_of
+from beamcat.search.engine import Holding
 from beamcat.search.fields import DocumentType
 
 _STATE_MAPPING = {
@@ -73,6 +74,29 @@ class Indices:
             found = await self.client.indices.get_mapping(index=",".join(indices))
         return {index: held["mappings"].get("_meta", {}).get(_FORM, "") for index, held in found.items()}
 
+    async def holdings(self) -> list[Holding]:
+        """What there is of each entity that has an index of today's form."""
+        asked = await self.asked()
+        forms = await self.forms(asked.values()) if asked else {}
+        held = {e: index for e, index in asked.items() if forms.get(index) == form_of(self.types[e])}
+        if not held:
+            return []
+        async with told("measuring indices"):
+            stats = await self.client.indices.stats(index=",".join(held.values()), metric="store")
+            sizes = {index: stats["indices"][index]["total"]["store"]["size_in_bytes"] for index in held.values()}
+            # not those of the statistics, which count each parameter as a document
+            counts = {index: (await self.client.count(index=index))["count"] for index in held.values()}
+        return [
+            Holding(entity, index.removeprefix(f"{self.alias(entity)}-"), counts[index], sizes[index])
+            for entity, index in held.items()
+        ]
+
+    async def free_bytes(self) -> int:
+        """What is free on all nodes that hold data."""
+        async with told("measuring disks"):
+            nodes = (await self.client.nodes.stats(node_id="data:true", metric="fs"))["nodes"].values()
+        return sum(int(node["fs"]["total"].get("available_in_bytes", 0)) for node in nodes)
+
     async def create(self, entity: str, index: str) -> None:
         """An empty index, if it is not there."""
         documents = self.types[entity]
@@ -87,7 +111,8 @@ class Indices:
 
     async def publish(self, index: str) -> None:
         """Make an index that was built ready to be asked: copied, searched, and in as few pieces as it has now."""
-        changed = {"index": {"number_of_replicas": self.settings.replicas, "refresh_interval": "1s"}}
+        # it goes on not to look for new documents by itself: those are found from a commit on, and not before
+        changed = {"index": {"number_of_replicas": self.settings.replicas}}
         async with told("publishing an index"):
             await self.client.indices.put_settings(index=index, body=changed)
             await self.client.indices.refresh(index=index, params=self._patient())

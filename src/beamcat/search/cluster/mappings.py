@@ -22,8 +22,11 @@ MOST_IDS = 1_000_000
 MOST_PARAMETERS = 100_000
 """Of one document."""
 
+_TEXT = frozenset({Kind.WORDS, Kind.NAME, Kind.CODE, Kind.PATH, Kind.STRINGS})
 _INTEGER = {"type": "long"}
 _WHOLE = {"type": "keyword"}
+# the gap is what one other word between two values is for the embedded engine
+_TERMS = {"type": "text", "analyzer": "terms", "position_increment_gap": 1}
 # with its own copy of the values: otherwise it would look them up in `_source`
 _CONTENT = {"type": "wildcard", "doc_values": True}
 
@@ -37,24 +40,16 @@ def settings_of(*, shards: int) -> dict[str, Any]:
         "max_terms_count": MOST_IDS,
         "mapping.nested_objects.limit": MOST_PARAMETERS,
         "analysis": {
-            "tokenizer": {
-                "words": _pattern(tokens.WORD),
-                "path_words": _pattern(tokens.PATH_WORD),
-                "parts": _pattern(tokens.COMPONENT),
-                "terms": _pattern("[^ ]+"),
-            },
+            "tokenizer": {"terms": {"type": "pattern", "pattern": "[^ ]+", "group": 0}},
             "filter": {"not_too_long": {"type": "length", "max": tokens.LONGEST_WORD * 4}},
-            "analyzer": {
-                name: {"type": "custom", "tokenizer": name, "filter": ["not_too_long"]}
-                for name in ("words", "path_words", "parts", "terms")
-            },
+            "analyzer": {"terms": {"type": "custom", "tokenizer": "terms", "filter": ["not_too_long"]}},
         },
     }
 
 
 def mappings_of(documents: DocumentType) -> dict[str, Any]:
     """The columns of a type."""
-    properties: dict[str, Any] = {"id": _INTEGER, HAS: _text("terms")}
+    properties: dict[str, Any] = {"id": _INTEGER, HAS: _TERMS}
     for field in documents.fields.values():
         properties[field.name] = _column(documents, field)
     # the text of documents is compared with that of others, but for those of which there may be billions
@@ -70,7 +65,13 @@ def form_of(documents: DocumentType) -> str:
 def shape_of(documents: DocumentType) -> Shape:
     """How documents of the type become columns."""
     return Shape(
-        documents, numbers=_nested, moments=_nested, contents="content", path_contents=content_of_path, each=True
+        documents,
+        numbers=_nested,
+        moments=_nested,
+        contents="content",
+        path_contents=content_of_path,
+        has=_TEXT,
+        each=True,
     )
 
 
@@ -99,25 +100,15 @@ def _column(documents: DocumentType, field: Field) -> dict[str, Any]:
         case Kind.MOMENTS:
             return {"type": "nested", "properties": {"k": _INTEGER, "v": _INTEGER}}
         case Kind.WORDS:
-            columns = {"words": _text("words")}
+            columns = {"words": _TERMS}
         case Kind.NAME:
-            columns = {"words": _text("words"), "whole": _WHOLE, "content": _CONTENT}
+            columns = {"words": _TERMS, "whole": _WHOLE, "content": _CONTENT}
         case Kind.CODE:
             columns = {"whole": _WHOLE}
         case Kind.PATH:
-            columns = {"words": _text("path_words"), "parts": _text("parts"), "content": _CONTENT}
+            columns = {"words": _TERMS, "parts": _TERMS, "content": _CONTENT}
         case Kind.STRINGS:
-            columns = {"words": _text("terms"), "whole": _WHOLE}
+            columns = {"words": _TERMS, "whole": _WHOLE}
     if field.kind in SUGGESTED and field.name in documents.asked:
         columns["each"] = {"type": "keyword", "index": False}
     return {"properties": columns}
-
-
-def _text(analyser: str) -> dict[str, Any]:
-    # what one other word between two values is for the embedded engine
-    return {"type": "text", "analyzer": analyser, "position_increment_gap": 1}
-
-
-def _pattern(pattern: str) -> dict[str, Any]:
-    """A tokeniser that finds what matches; Java writes the last of all characters in its own way."""
-    return {"type": "pattern", "pattern": pattern.replace(r"\U0010ffff", r"\x{10ffff}"), "group": 0}

@@ -202,10 +202,10 @@ class Queries:
             return {"regexp": {f"{field}.content": {"value": before + pattern + after, "flags": "NONE"}}}
         sequence = [
             *([tokens.START] if anchor in {Anchor.START, Anchor.WHOLE} else []),
-            *components,
+            *map(tokens.component_of, components),
             *([tokens.END] if anchor in {Anchor.END, Anchor.WHOLE} else []),
         ]
-        return {"match_phrase": {f"{field}.parts": {"query": "/".join(sequence)}}}
+        return {"match_phrase": {f"{field}.parts": {"query": " ".join(sequence)}}}
 
 
 def _under(field: str, key: int, value: Query | None) -> Query:

@@ -66,6 +66,8 @@ class ClusterWriting:
 class ClusterRebuild:
     """A generation of indices on its way. OpenSearch divides each into shards by itself."""
 
+    is_shared = True
+
     def __init__(self, indices: Indices, entities: Sequence[str], generation: str) -> None:
         self._indices, self._entities, self._generation = indices, entities, generation
         self._bulk = Bulk(indices.client, indices.settings)

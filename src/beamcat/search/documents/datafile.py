@@ -19,7 +19,7 @@ _TYPE = DocumentType(
     "Datafile",
     by_name(
         NAME,
-        Field("path", Kind.PATH, several=True),
+        Field("path", Kind.PATH, several=True, ends_in="name"),
         DESCRIPTION,
         DOI,
         DATE,
@@ -33,7 +33,7 @@ _TYPE = DocumentType(
     large=True,
 )
 
-_LOCATION = "regexp_replace(it.location, ' [0-9A-F]{64}$', '')"
+LOCATION = "regexp_replace(it.location, ' [0-9A-F]{64}$', '')"
 """Without the signature that clients are not to see (data service, B.4)."""
 _MADE_UP = r"it.location ~ '^[0-9]+/[0-9]+/[0-9a-f-]{36}( [0-9A-F]{64})?$'"
 """Locations that Beamcat itself gave: nobody looks for them."""
@@ -45,8 +45,8 @@ DATAFILE_DOCUMENTS = Documents(
         "name": "it.name",
         "path": (
             f"CASE WHEN it.location IS NULL OR {_MADE_UP} THEN ARRAY[it.name]"
-            f" WHEN right({_LOCATION}, length(it.name)) = it.name THEN ARRAY[{_LOCATION}]"
-            f" ELSE ARRAY[{_LOCATION}, it.name] END"
+            f" WHEN right({LOCATION}, length(it.name)) = it.name THEN ARRAY[{LOCATION}]"
+            f" ELSE ARRAY[{LOCATION}, it.name] END"
         ),
         "description": "it.description",
         "doi": "it.doi",
@@ -58,4 +58,6 @@ DATAFILE_DOCUMENTS = Documents(
         **PARAMETER_VALUES,
     },
     parts=(parameters("datafile_parameter", "datafile_id"),),
+    reads=("parameters",),
+    links=("dataset.investigation",),
 )

@@ -109,4 +109,14 @@ DATASET_DOCUMENTS = Documents(
         ids_of("technique", "dataset_technique", "dataset_id", "technique_id"),
         parameters("dataset_parameter", "dataset_id"),
     ),
+    reads=(
+        "investigation",
+        "investigation.investigationInstruments",
+        "investigation.investigationFacilityCycles",
+        "sample",
+        "datasetInstruments",
+        "datasetTechniques",
+        "parameters",
+    ),
+    counts=("datafiles",),
 )

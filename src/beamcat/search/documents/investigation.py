@@ -135,4 +135,17 @@ INVESTIGATION_DOCUMENTS = Documents(
         ),
         parameters("investigation_parameter", "investigation_id"),
     ),
+    reads=(
+        "investigationInstruments",
+        "investigationFacilityCycles",
+        "datasets.datasetTechniques",
+        "investigationUsers",
+        "investigationUsers.user",
+        "samples",
+        "samples.parameters",
+        "keywords",
+        "publications",
+        "parameters",
+    ),
+    counts=("datasets.datafiles",),
 )

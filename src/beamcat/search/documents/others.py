@@ -54,6 +54,8 @@ SAMPLE_DOCUMENTS = Documents(
         Part("dataset", "SELECT sample_id AS of, count(*) AS number FROM dataset WHERE [[sample_id]] GROUP BY 1"),
         parameters("sample_parameter", "sample_id"),
     ),
+    reads=("investigation", "parameters"),
+    links=("datasets",),
 )
 
 INSTRUMENT_DOCUMENTS = Documents(
@@ -126,4 +128,5 @@ PUBLICATION_DOCUMENTS = Documents(
             " WHERE [[data_publication_id]] GROUP BY 1",
         ),
     ),
+    reads=("users", "users.user", "subjects"),
 )

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from beamcat.search.fields import DocumentType
+from beamcat.search.sharding import in_shard
 
 _SCOPE = re.compile(r"\[\[([a-z_.]+)\]\]")
+_DIGEST = "(hashtextextended(text, 0) & 4294967295)"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,10 @@ class Part:
 class Documents:
     """The documents of one entity: what they hold, and where it comes from.
 
-    `values` are expressions over the table, called `it`, over `joins`, and over `parts` by their names.
+    `values` are expressions over the table, called `it`, over `joins`, and over `parts` by their names. Which changes
+    of other objects change a document is said by paths through the model, such as `investigationUsers.user`.
+
+    The digest is one of the text of all the rest: documents that say the same have the same text.
     """
 
     type: DocumentType
@@ -34,22 +39,59 @@ class Documents:
     values: Mapping[str, str]
     joins: str = ""
     parts: tuple[Part, ...] = ()
+    reads: tuple[str, ...] = ()
+    """Paths to objects whose values are in a document. What a path goes through matters by where it leads alone."""
+    links: tuple[str, ...] = ()
+    """Paths of which nothing but where they lead is in a document: ids, numbers of objects."""
+    counts: tuple[str, ...] = ()
+    """Paths to datafiles that the database counts in the object itself, where it does."""
 
-    def of_range(self, first: int, stop: int) -> str:
-        """The statement for the ids from `first` up to, not including, `stop`: a row of JSON each, in order of ids."""
-        return _SCOPE.sub(rf"\1 >= {first:d} AND \1 < {stop:d}", self._statement())
+    def of_range(self, first: int, stop: int, shard: tuple[int, int] | None = None) -> str:
+        """The statement for the ids from `first` up to, not including, `stop`: a row of JSON each, in order of ids.
+
+        With `shard`, a number and how many there are, only documents of that one.
+        """
+        condition = "true" if shard is None else in_shard(self.values["investigation"], *shard)
+        return _range(self._documents(condition), first, stop)
 
     def of_ids(self, ids: Iterable[int]) -> str:
         """The statement for some ids."""
-        return _SCOPE.sub(rf"\1 = ANY('{{{','.join(f'{id_:d}' for id_ in ids)}}}')", self._statement())
+        return _ids(self._documents(), ids)
 
-    def _statement(self) -> str:
+    def digests_of_range(self, first: int, stop: int) -> str:
+        """The statement for ids and digests alone."""
+        return _range(self._digests(), first, stop)
+
+    def digests_of_ids(self, ids: Iterable[int]) -> str:
+        """The same for some ids."""
+        return _ids(self._digests(), ids)
+
+    def _documents(self, condition: str = "true") -> str:
+        return (
+            f"""SELECT concat('{{"digest":', {_DIGEST}, ',', substr(text, 2))"""  # noqa: S608
+            f" FROM ({self._texts(condition)}) made"
+        )
+
+    def _digests(self) -> str:
+        return f"SELECT id, {_DIGEST} FROM ({self._texts()}) made"  # noqa: S608
+
+    def _texts(self, condition: str = "true") -> str:
         columns = ", ".join(f'{expression} AS "{name}"' for name, expression in self.values.items())
         parts = " ".join(f"LEFT JOIN ({part.text}) {part.name} ON {part.name}.of = it.id" for part in self.parts)
+        # the offset keeps PostgreSQL from making the text twice, once for its digest
         return (
-            f"SELECT json_strip_nulls(row_to_json(document)) FROM (SELECT it.id, {columns}"  # noqa: S608
-            f" FROM {self.table} it {self.joins} {parts} WHERE [[it.id]] ORDER BY it.id) document"
+            f"SELECT id, json_strip_nulls(row_to_json(document))::text AS text FROM (SELECT it.id, {columns}"  # noqa: S608
+            f" FROM {self.table} it {self.joins} {parts} WHERE [[it.id]] AND {condition} ORDER BY it.id) document"
+            " OFFSET 0"
         )
+
+
+def _range(statement: str, first: int, stop: int) -> str:
+    return _SCOPE.sub(rf"\1 >= {first:d} AND \1 < {stop:d}", statement)
+
+
+def _ids(statement: str, ids: Iterable[int]) -> str:
+    return _SCOPE.sub(rf"\1 = ANY('{{{','.join(f'{id_:d}' for id_ in ids)}}}')", statement)
 
 
 def moment(expression: str) -> str:
@@ -68,9 +110,10 @@ def parameters(table: str, parent: str) -> Part:
     finite = "numeric_value < 'Infinity' AND numeric_value > '-Infinity'"
     text = (
         f"SELECT {parent} AS of,"  # noqa: S608
-        f" json_object_agg(type_id, numeric_value) FILTER (WHERE {finite}) AS numbers,"
-        f" json_object_agg(type_id, string_value) FILTER (WHERE string_value IS NOT NULL) AS strings,"
-        f" json_object_agg(type_id, {moment('date_time_value')}) FILTER (WHERE date_time_value IS NOT NULL) AS moments,"
+        f" json_object_agg(type_id, numeric_value ORDER BY type_id) FILTER (WHERE {finite}) AS numbers,"
+        f" json_object_agg(type_id, string_value ORDER BY type_id) FILTER (WHERE string_value IS NOT NULL) AS strings,"
+        f" json_object_agg(type_id, {moment('date_time_value')} ORDER BY type_id)"
+        " FILTER (WHERE date_time_value IS NOT NULL) AS moments,"
         f" array_agg(type_id ORDER BY type_id) AS types FROM {table} WHERE [[{parent}]] GROUP BY 1"
     )
     return Part("parameter", text)

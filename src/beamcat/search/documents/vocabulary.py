@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from beamcat.search.fields import Field, Kind
 
+DIGEST = Field("digest", Kind.AMOUNT)
+"""32 bits of a digest of all the rest of a document, which a check compares with what the database makes now."""
+
 
 def by_name(*fields: Field) -> dict[str, Field]:
-    """Fields as documents declare them."""
-    return {field.name: field for field in fields}
+    """Fields as documents declare them, and the digest, which all have."""
+    return {field.name: field for field in (*fields, DIGEST)}
 
 
 NAME = Field("name", Kind.NAME, weight=3)

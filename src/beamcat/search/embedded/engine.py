@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,9 +26,9 @@ from beamcat.search.embedded.reading import Indices, Snapshot
 from beamcat.search.embedded.rebuilding import EmbeddedRebuild
 from beamcat.search.embedded.schema import compared
 from beamcat.search.embedded.writing import EmbeddedWriting
-from beamcat.search.engine import Rebuild, Writing
+from beamcat.search.engine import Holding, Rebuild, Writing
 from beamcat.search.facets import Counts, buckets, capped, check
-from beamcat.search.fields import DocumentType
+from beamcat.search.fields import DocumentType, Kind
 from beamcat.search.question import Answer, Hit, Predicate, Question
 
 T = TypeVar("T")
@@ -111,23 +112,24 @@ class EmbeddedSearch:
 
     async def ids(self, entity: str, first: int, stop: int) -> AsyncIterator[Sequence[int]]:
         """The ids of documents from `first` up to `stop`, ascending, in pieces."""
+        async for some in self._listed(entity, None, first, stop):
+            yield [id_ for id_, _ in some]
 
-        def of(query: Query, searcher: tantivy.Searcher) -> list[int]:
-            hits = searcher.search(
-                query, limit=IDS_AT_ONCE, count=False, order_by_field="id", order=tantivy.Order.Asc
-            ).hits
-            return [id_ for id_, _ in hits]
+    async def amounts(
+        self, entity: str, field: str, first: int, stop: int
+    ) -> AsyncIterator[Sequence[tuple[int, int | None]]]:
+        """The ids of these documents, each with its value of an AMOUNT field: ascending, in pieces."""
+        self._type(entity).field(field, Kind.AMOUNT)
+        async for some in self._listed(entity, field, first, stop):
+            yield some
 
-        while first < stop:
-            snapshot = await self._run(lambda: self._snapshot(entity))
-            query = self._queries(snapshot).between("id", first, stop - 1)
-            parts = await self._each(snapshot, partial(of, query))
-            # a shard that told as many as it may has more, which begin after the last one it told
-            known = min((part[-1] for part in parts if len(part) == IDS_AT_ONCE), default=stop - 1)
-            found = sorted(id_ for part in parts for id_ in part if id_ <= known)
-            if found:
-                yield found
-            first = known + 1
+    async def holdings(self) -> Sequence[Holding]:
+        """What there is of each entity that has an index of today's form."""
+        return await self._run(self._indices.holdings)
+
+    async def free_bytes(self) -> int | None:
+        """The room there is for a new index."""
+        return await self._run(self._folder.free_bytes)
 
     async def writing(self) -> Writing:
         """The writer of the index that is asked. Raises `Unavailable` while another process has it."""
@@ -143,10 +145,36 @@ class EmbeddedSearch:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._indices.close()
 
-    def _snapshot(self, entity: str) -> Snapshot:
+    async def _listed(
+        self, entity: str, field: str | None, first: int, stop: int
+    ) -> AsyncIterator[list[tuple[int, int | None]]]:
+        def of(query: Query, searcher: tantivy.Searcher) -> list[tuple[int, int | None]]:
+            hits = searcher.search(
+                query, limit=IDS_AT_ONCE, count=False, order_by_field="id", order=tantivy.Order.Asc
+            ).hits
+            if field is None or not hits:
+                return [(id_, None) for id_, _ in hits]
+            values = searcher.fast_field_values(field, [address for _, address in hits])
+            return [(id_, None if value is None else int(value)) for (id_, _), value in zip(hits, values, strict=True)]
+
+        while first < stop:
+            snapshot = await self._run(lambda: self._snapshot(entity))
+            query = self._queries(snapshot).between("id", first, stop - 1)
+            parts = await self._each(snapshot, partial(of, query))
+            # a shard that told as many as it may has more, which begin after the last one it told
+            known = min((part[-1][0] for part in parts if len(part) == IDS_AT_ONCE), default=stop - 1)
+            found = sorted((each for part in parts for each in part if each[0] <= known), key=itemgetter(0))
+            if found:
+                yield found
+            first = known + 1
+
+    def _type(self, entity: str) -> DocumentType:
         if entity not in self._types:
             raise BadParameter(f"{entity} is not searched")
-        return self._indices.snapshot(entity)
+        return self._types[entity]
+
+    def _snapshot(self, entity: str) -> Snapshot:
+        return self._indices.snapshot(self._type(entity).entity)
 
     def _queries(self, snapshot: Snapshot) -> Queries:
         exact = snapshot.largest <= self._settings.exact_contents_documents

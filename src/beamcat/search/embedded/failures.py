@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from beamcat.errors import BadParameter, InternalError
+from beamcat.errors import BadParameter, InternalError, Unavailable
 
 T = TypeVar("T")
 
@@ -21,6 +21,8 @@ def told(work: Callable[[], T]) -> T:
         if _TOO_MANY in str(error):
             raise BadParameter("this pattern fits too much; say more of it") from error
         raise InternalError(f"the index of search refused this: {error}") from error
+    except OSError as error:
+        raise Unavailable(f"the index of search cannot be used: {error.strerror}") from error
     except BaseException as error:
         if type(error).__name__ == _PANIC:
             raise InternalError(f"the index of search failed: {error}") from error

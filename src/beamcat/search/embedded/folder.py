@@ -84,6 +84,19 @@ class Folder:
         """The folder of the shards of an entity."""
         return self.path / held.generation / entity
 
+    def size_bytes(self, entity: str, held: Held) -> int:
+        """The size of an entity's index on the disk."""
+        total = 0
+        for file in self.of(entity, held).rglob("*"):
+            with suppress(FileNotFoundError):  # merged away meanwhile
+                total += file.stat().st_size
+        return total
+
+    def free_bytes(self) -> int:
+        """What is free on the disk, for us."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self.path).free
+
     def lock_for_reading(self, entity: str, held: Held) -> int:
         """A descriptor that keeps this index from being removed. Raises `Unavailable` when that happens just now."""
         message = "the index of search is being replaced; try again"

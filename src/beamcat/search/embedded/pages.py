@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
 import tantivy
 from tantivy import Occur, Order, Query
 
@@ -33,7 +34,8 @@ from beamcat.search.question import (
 )
 from beamcat.search.sorting import check_sortable
 
-FIRST_RANKED, RANKED_GROWTH = 1_000, 16
+FIRST_RANKED, RANKED_GROWTH = 1_000, 100
+"""Either few hits are equally relevant, or very many: of one word in millions of short documents."""
 _FLAT = (Everything, Nothing, OneOf, Between, Has, Not, Unranked)
 
 After = tuple[float | str | None, int]
@@ -48,6 +50,8 @@ class Pages:
     sort: Sort
     by_id: bool
     """Whether all hits are as good as any other."""
+    every: bool
+    """Whether all documents are hits: their number is known."""
     limit: int
     after: After | None
     ranked_hits: int
@@ -57,13 +61,14 @@ class Pages:
         """The page that a question wants."""
         check_sortable(documents, asked.sort)
         by_id = asked.sort.field is None and is_flat(asked.match)
-        return cls(queries, matching, asked.sort, by_id, asked.limit, asked.after, ranked_hits)
+        every = all(part == Everything() for part in (asked.match, asked.allowed, *asked.filters.values()))
+        return cls(queries, matching, asked.sort, by_id, every, asked.limit, asked.after, ranked_hits)
 
     def page(self, searcher: tantivy.Searcher) -> tuple[list[Hit], int]:
         """The hits of the page, or fewer when there are no more, and the number of all hits."""
+        told = _Told(searcher.num_docs if self.every else None)
         if self.limit <= 0:
-            return [], number_of(searcher, self.matching)
-        told = _Told()
+            return [], number_of(searcher, self.matching) if told.number is None else told.number
         if self.sort.field is None and not self.by_id:
             hits = self._ranked(searcher, told)
         elif self.sort.field is None or self.sort.field == "id":
@@ -97,19 +102,26 @@ class Pages:
             if not all_seen and size < self.ranked_hits:
                 worst = found[-1][0]
                 found = [hit for hit in found if hit[0] > worst]
-            ids = _ids(searcher, [address for _, address in found])
-            hits = sorted((Hit(id_, score, None) for (score, _), id_ in zip(found, ids, strict=True)), key=self.key)
-            if self.after is not None:
-                last = self.key(Hit(self.after[1], float(self.after[0] or 0.0), None))
-                hits = [hit for hit in hits if self.key(hit) > last]
-            if all_seen or len(hits) >= self.limit:
-                return hits[: self.limit]
+            hits = self._best(searcher, found)
+            if all_seen or len(hits) == self.limit:
+                return hits
             if size == self.ranked_hits:
                 if self.after is None:
                     return hits
                 message = f"hits by relevance end after {self.ranked_hits}; sort them by a field to see all of them"
                 raise BadParameter(message)
             size = max(FIRST_RANKED, size * RANKED_GROWTH)
+
+    def _best(self, searcher: tantivy.Searcher, found: Sequence[tuple[float, tantivy.DocAddress]]) -> list[Hit]:
+        """The page, of hits in any order. There may be many thousands of them: they are put into order as arrays."""
+        scores = numpy.array([score for score, _ in found], numpy.float64)
+        ids = numpy.array(_ids(searcher, [address for _, address in found]), numpy.int64)
+        order = numpy.lexsort((ids, -scores))
+        if self.after is not None:
+            score, id_ = float(self.after[0] or 0.0), self.after[1]
+            order = order[((scores < score) | ((scores == score) & (ids > id_)))[order]]
+        page = order[: self.limit]
+        return [Hit(id_, score, None) for id_, score in zip(ids[page].tolist(), scores[page].tolist(), strict=True)]
 
     def _sorted(self, searcher: tantivy.Searcher, field: str, told: _Told) -> list[Hit]:
         hits: list[Hit] = []
@@ -169,8 +181,8 @@ class Pages:
 class _Told:
     """How many hits there are in all: told by the first search for all of them, as it looks at each anyway."""
 
-    def __init__(self, *, wanted: bool = True) -> None:
-        self.number: int | None = None
+    def __init__(self, number: int | None = None, *, wanted: bool = True) -> None:
+        self.number = number
         self._wanted = wanted
 
     def hits(self, searcher: tantivy.Searcher, query: Query, **options: Any) -> list[tuple[Any, tantivy.DocAddress]]:

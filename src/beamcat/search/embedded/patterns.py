@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-from beamcat.search.tokens import END, START
+from beamcat.search.tokens import END, NAME, START
 
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$#&~-])")
-_REAL = f"[^{START}{END}]"
-"""The first character of a component that is one."""
+_REAL = f"[^{START}{END}{NAME}]"
+"""The first character of a component that stands for itself."""
+_ANY = f"[^{START}{END}].*"
+"""Any component."""
 
 
 def escaped(text: str) -> str:
@@ -22,7 +24,12 @@ def of_pattern(pattern: str) -> str:
 
 
 def of_component(pattern: str) -> str:
-    """The same for a component of a path, which is neither empty nor one of those that stand for start and end."""
+    """The same for a component of a path, which is neither empty nor one of those that stand for start and end.
+
+    `*` alone is the name at the end, too; no other pattern is.
+    """
+    if not pattern.strip("*"):
+        return _ANY
     if pattern.strip("*?"):
         return of_pattern(pattern)
     letters = max(pattern.count("?"), 1)

@@ -185,14 +185,21 @@ class Queries:
             return self._regex(f"{field}.whole", f"{begin}.*{escaped(tokens.inside(value))}.*")
         if kind is Kind.PATH and ("/" in folded or "\\" in folded):
             return Query.empty_query()
+        name = self._ends_in(field)
+        if name is not None:
+            last = _every(self._term(f"{field}.parts", tokens.NAME), self._contains(name, value, None, exact))
+            return _either(self._regex(f"{field}.parts", f".*{escaped(tokens.component_of(folded))}.*"), _flat(last))
         if not (exact or self._exact_contents) and len(folded) >= SHORTEST_GRAM:
             self.candidates = True
             grams = {folded[at : at + SHORTEST_GRAM] for at in range(len(folded) - SHORTEST_GRAM + 1)}
-            found = [(Occur.Must, Query.term_query(self.schema, f"{field}.grams", gram, "basic")) for gram in grams]
-            return _flat(Query.boolean_query(found))
+            return _flat(_every(*(Query.term_query(self.schema, f"{field}.grams", gram, "basic") for gram in grams)))
         if kind is Kind.PATH:
-            return self._regex(f"{field}.parts", f".*{escaped(folded)}.*")
+            return self._regex(f"{field}.parts", f".*{escaped(tokens.component_of(folded))}.*")
         return self._regex(f"{field}.whole", f".*{escaped(tokens.inside(value))}.*")
+
+    def _ends_in(self, field: str) -> str | None:
+        """The name that stands in place of the last component of a path."""
+        return self._documents.field(field).ends_in
 
     def _between(self, asked: Between) -> Query:
         kinds = (Kind.ID, Kind.MOMENT, Kind.AMOUNT, Kind.NUMBERS, Kind.MOMENTS)
@@ -217,6 +224,10 @@ class Queries:
             return Query.exists_query(field)
         if kind in {Kind.NUMBERS, Kind.MOMENTS}:
             return Query.exists_query(field, True) if key is None else Query.exists_query(f"{field}.{key:d}")
+        if kind in {Kind.NAME, Kind.CODE}:
+            return Query.exists_query(f"{field}.whole")
+        if kind is Kind.PATH:
+            return _flat(self._term(f"{field}.parts", tokens.START))
         return _flat(self._term(HAS, field if key is None else under(key, field)))
 
     def _phrase(self, field: str, words: Sequence[str], apart: int, key: int | None) -> Query:
@@ -237,10 +248,20 @@ class Queries:
         self._documents.field(field, Kind.PATH)
         if not components:
             return self._has(field, None)
+        found = self._along(field, components, anchor)
+        name, last = self._ends_in(field), components[-1]
+        if name is None or not last.strip("*"):
+            return found
+        ends = self._along(field, (*components[:-1], tokens.NAME), anchor)
+        if is_plain(last):
+            return _either(found, _every(ends, self._same(name, last, None)))
+        return _either(found, _every(ends, self._regex(f"{name}.whole", of_pattern(tokens.whole(last)))))
+
+    def _along(self, field: str, components: Sequence[str], anchor: Anchor) -> Query:
         column = f"{field}.parts"
         sequence = [
             *([tokens.START] if anchor in {Anchor.START, Anchor.WHOLE} else []),
-            *components,
+            *map(tokens.component_of, components),
             *([tokens.END] if anchor in {Anchor.END, Anchor.WHOLE} else []),
         ]
         if len(sequence) == 1:
@@ -256,6 +277,14 @@ class Queries:
 
 def _silent(query: Query) -> Query:
     return Query.const_score_query(query, 0.0)
+
+
+def _every(*queries: Query) -> Query:
+    return Query.boolean_query([(Occur.Must, query) for query in queries])
+
+
+def _either(*queries: Query) -> Query:
+    return Query.boolean_query([(Occur.Should, query) for query in queries])
 
 
 def _flat(query: Query) -> Query:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -14,6 +15,7 @@ import tantivy
 from beamcat.errors import Unavailable
 from beamcat.search.embedded.folder import Folder, Held, State, stamp_of
 from beamcat.search.embedded.schema import form_of, register
+from beamcat.search.engine import Holding
 from beamcat.search.fields import DocumentType
 
 _META = "meta.json"
@@ -69,6 +71,17 @@ class Indices:
                     if attempt == _ATTEMPTS - 1:
                         raise
         raise AssertionError("unreachable")
+
+    def holdings(self) -> list[Holding]:
+        """What there is of each entity that has an index of today's form."""
+        found: list[Holding] = []
+        for entity in self._types:
+            with suppress(Unavailable):
+                snapshot = self.snapshot(entity)
+                held = snapshot.held.held
+                documents = sum(searcher.num_docs for searcher in snapshot.searchers)
+                found.append(Holding(entity, held.generation, documents, self._folder.size_bytes(entity, held)))
+        return found
 
     def close(self) -> None:
         """Let go of all indices."""

@@ -18,15 +18,18 @@ from beamcat.config import EmbeddedSearchSettings
 from beamcat.errors import BadParameter
 from beamcat.search.embedded.folder import BUILDING, READERS, Folder, Held, State, replace, sync_folder
 from beamcat.search.embedded.schema import form_of
-from beamcat.search.embedded.shards import Shards, create, shard_of
+from beamcat.search.embedded.shards import Shards, create
 from beamcat.search.embedded.writing import OwnerThread
 from beamcat.search.fields import DocumentType
+from beamcat.search.sharding import shard_of
 
 COMMITTING, DONE = "committing", "done"
 
 
 class EmbeddedRebuild:
     """A generation on its way."""
+
+    is_shared = False
 
     def __init__(self, folder: Folder, types: Mapping[str, DocumentType], settings: EmbeddedSearchSettings) -> None:
         self._folder, self._types, self._settings = folder, types, settings

@@ -13,17 +13,12 @@ from beamcat.search.columns import Columns
 from beamcat.search.embedded.folder import Held
 from beamcat.search.embedded.schema import register, schema_of, shape_of
 from beamcat.search.fields import DocumentType
+from beamcat.search.sharding import shard_of
 
-INVESTIGATIONS_TOGETHER = 100
 INVESTIGATION = "investigation"
 """The field by which documents are divided into shards."""
 _MEBIBYTE = 1 << 20
 _BUSY = "LockBusy"
-
-
-def shard_of(investigation: int, shards: int) -> int:
-    """Successive investigations stay together, so that a part of the work can belong to one shard."""
-    return investigation // INVESTIGATIONS_TOGETHER % shards
 
 
 def create(documents: DocumentType, path: Path) -> None:
@@ -40,6 +35,7 @@ class Shards:
         self._heap, self._threads = heap_mebibytes * _MEBIBYTE * threads, threads
         self._shape = shape_of(documents)
         self._writers: dict[int, tantivy.IndexWriter] = {}
+        self._changed: set[int] = set()
 
     def replace(self, documents: Sequence[bytes]) -> None:
         """Add documents, each in place of one of the same id in whichever shard."""
@@ -75,8 +71,9 @@ class Shards:
 
     def commit(self) -> None:
         """Make what was written last, shard by shard."""
-        for writer in self._writers.values():
-            writer.commit()
+        for number in sorted(self._changed):
+            self._writers[number].commit()
+            self._changed.discard(number)
 
     def close(self, *, wait: bool) -> None:
         """Let go of the writers, after what they are merging if wanted."""
@@ -84,6 +81,7 @@ class Shards:
             if wait:
                 writer.wait_merging_threads()
         self._writers.clear()
+        self._changed.clear()
 
     def _shard(self, columns: Columns) -> int:
         if self._held.shards == 1:
@@ -94,15 +92,20 @@ class Shards:
         return shard_of(investigation, self._held.shards)
 
     def _writer(self, number: int) -> tantivy.IndexWriter:
+        """The writer of a shard, which is about to change."""
         writer = self._writers.get(number)
         if writer is None:
             try:
                 index = tantivy.Index.open(str(self._path / f"{number}"))
                 register(index)
                 writer = self._writers[number] = index.writer(self._heap, self._threads)
+                # A process that was killed leaves files of its last changes, named by their number. Whoever makes the
+                # same changes again would meet them.
+                writer.garbage_collect_files()
             except ValueError as error:
                 if _BUSY in str(error):
                     entity = self._documents.entity
                     raise Unavailable(f"another process writes to shard {number} of {entity}") from error
                 raise
+        self._changed.add(number)
         return writer

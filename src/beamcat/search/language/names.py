@@ -206,7 +206,7 @@ def steps_to(entity: str, other: str) -> tuple[Through, ...]:
 
 def known_names(document: DocumentType) -> list[str]:
     """The names to tell somebody who used another."""
-    internal = {"numbers", "strings", "moments", "parameter_types", "keyword"}
+    internal = {"numbers", "strings", "moments", "parameter_types", "keyword", "digest"}
     return sorted(set(document.fields) - internal)
 
 

@@ -21,11 +21,16 @@ def fits(test: NameTest, name: str) -> bool:
         case Like(pattern, case):
             return _whole(pattern, case).fullmatch(name if case else fold(name)) is not None
         case WordsLike(patterns):
-            return all(any(_word(pattern).fullmatch(word) for word in words(name)) for pattern in patterns)
+            return all(any(like(pattern, word) for word in words(name)) for pattern in patterns)
         case WordSimilar(word, edits):
             return any(differ_at_most(word, held, edits) for held in words(name))
         case _:
             assert_never(test)
+
+
+def like(pattern: str, word: str) -> bool:
+    """Whether all of a word is of this pattern: `*` is any characters, `?` one, everything else itself."""
+    return _word(pattern).fullmatch(word) is not None
 
 
 def differ_at_most(one: str, other: str, edits: int) -> bool:

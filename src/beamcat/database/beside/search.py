@@ -1,0 +1,32 @@
+"""Work on the index of search, for `search.rebuilding`."""
+
+from __future__ import annotations
+
+STATEMENTS = (
+    # The rebuild that is under way, or was interrupted, and how far it is: at most one row.
+    """CREATE TABLE search_rebuild (
+    id integer PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+    entities text[] NOT NULL,
+    position bigint NOT NULL,
+    begun timestamptz NOT NULL DEFAULT now(),
+    moved timestamptz NOT NULL DEFAULT now(),
+    documents bigint NOT NULL DEFAULT 0,
+    total bigint NOT NULL DEFAULT 0,
+    rate double precision NOT NULL DEFAULT 0,
+    left_s double precision
+)""",
+    # Documents that are to be written again, by whoever follows the changes: those of `after_id` < id <= `last_id`.
+    """CREATE TABLE search_population (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    entity text COLLATE "C" NOT NULL UNIQUE,
+    after_id bigint NOT NULL,
+    last_id bigint,
+    remove boolean NOT NULL
+)""",
+    # The same for single ones, which a check has found.
+    """CREATE TABLE search_mending (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    entity text COLLATE "C" NOT NULL,
+    ids bigint[] NOT NULL
+)""",
+)

@@ -1,0 +1,1 @@
+"""Beamcat's own interface for scripts and portals: JSON, described by OpenAPI."""

@@ -1,0 +1,1 @@
+"""Search by meaning: models, what they read, and who is told of it."""
