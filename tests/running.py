@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,15 +15,17 @@ from typing import Any
 import httpx
 
 PATIENCE_S = 90
+NO_SEARCH = {"BEAMCAT_SEARCH__ENGINE": "none"}
 
 
 class Beamcat:
     """A running `beamcat serve`. `config` is the text of its settings file, `options` go on its command line.
 
-    Made again on the same home, it is what an administrator does after a crash.
+    Without `search` it has none, and starts sooner. Made again on the same home, it is what an administrator does
+    after a crash.
     """
 
-    def __init__(self, home: Path, *options: str, config: str) -> None:
+    def __init__(self, home: Path, *options: str, config: str, search: bool = False) -> None:
         self.home = home
         self.log = home.with_suffix(".log")
         file = home.with_suffix(".toml")
@@ -34,6 +37,7 @@ class Beamcat:
                 stderr=log,
                 text=True,
                 start_new_session=True,
+                env={**os.environ, **({} if search else NO_SEARCH)},
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

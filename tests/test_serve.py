@@ -40,7 +40,7 @@ sleep_enabled = true
 
 
 def start(home: Path, *options: str) -> Beamcat:
-    return Beamcat(home, *options, config=SETTINGS)
+    return Beamcat(home, *options, config=SETTINGS, search=True)
 
 
 @pytest.fixture(scope="module")

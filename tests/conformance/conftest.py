@@ -50,7 +50,7 @@ class Running:
 @pytest.fixture(scope="session")
 def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """`beamcat serve` on an embedded database of its own. It has to stop cleanly on SIGTERM."""
-    beamcat = Beamcat(tmp_path_factory.mktemp("server") / "home", "--port", "0", config=SETTINGS)
+    beamcat = Beamcat(tmp_path_factory.mktemp("server") / "home", "--port", "0", config=SETTINGS, search=True)
     yield Running(beamcat.url, beamcat.log)
     assert beamcat.stop() == 0, beamcat.log.read_text()[-4000:]
     assert "unforeseen" not in beamcat.log.read_text()

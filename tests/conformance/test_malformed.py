@@ -49,7 +49,7 @@ def test_generated_calls_by_strangers(case: schemathesis.Case, running_server: R
     check(answer.status_code, answer.content, (answer.headers.get("content-type") or [""])[0])
 
 
-@api.include(path_regex="entityManager|cloner|waitMillis|jpql").parametrize()
+@api.include(path_regex="entityManager|cloner|waitMillis|jpql|lucene|search|facet").parametrize()
 @modest
 def test_generated_calls_by_root(case: schemathesis.Case, running_server: Running, root: Session) -> None:
     if isinstance(case.query, dict):

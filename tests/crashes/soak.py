@@ -169,7 +169,7 @@ class Soak:
         return "\n".join([*lines, *ledger.violations])
 
     def _start(self, port: str) -> None:
-        self.beamcat = Beamcat(self.home, "--port", port, "--workers", str(WORKERS), config=SETTINGS)
+        self.beamcat = Beamcat(self.home, "--port", port, "--workers", str(WORKERS), config=SETTINGS, search=True)
         self._parents.add(self.beamcat.process.pid)
 
     def _ingest_until(self, objects: int, deadline: float) -> bool:

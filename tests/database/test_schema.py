@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 
+import beamcat.database.migrations
 from beamcat.config import DatabaseSettings
 from beamcat.database.schema import (
     SchemaOutdated,
     assert_current,
     current_version,
     initialise,
+    known_versions,
     migrate,
     newest_version,
 )
@@ -76,3 +80,9 @@ def test_a_failed_initialisation_leaves_nothing(server: TestServer) -> None:
 def test_an_unreachable_database_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         current_version("postgresql://nobody@127.0.0.1:9/none")
+
+
+def test_the_versions_are_those_of_the_steps() -> None:
+    steps = ScriptDirectory(str(Path(beamcat.database.migrations.__file__).parent))
+    assert newest_version() == steps.get_current_head()
+    assert known_versions() == {step.revision for step in steps.walk_revisions()}

@@ -1,7 +1,7 @@
 """Ways to sign in: each turns credentials into a user name (ICAT specification I).
 
 `build_authenticators` makes the ones that the settings name. Those that Beamcat has by itself are here; `ldap`, `oidc`
-and `icat` have their own modules.
+and `icat` have their own modules, which are imported where they are used.
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from typing import assert_never
 
 from pydantic import SecretStr
 
-from beamcat.access.icat import IcatAuthenticator
-from beamcat.access.ldap import LdapAuthenticator
-from beamcat.access.oidc import OidcAuthenticator
 from beamcat.access.passwords import Passwords
 from beamcat.access.sign_in import (
     USERNAME_AND_PASSWORD,
@@ -81,10 +78,16 @@ def _build(
     networks = AllowedNetworks(mnemonic, settings.networks)
     match settings:
         case LdapAuthenticatorSettings():
+            from beamcat.access.ldap import LdapAuthenticator
+
             return LdapAuthenticator(mechanism, networks, settings, database)
         case OidcAuthenticatorSettings():
+            from beamcat.access.oidc import OidcAuthenticator
+
             return OidcAuthenticator(mechanism, networks, settings)
         case IcatAuthenticatorSettings():
+            from beamcat.access.icat import IcatAuthenticator
+
             return IcatAuthenticator(mnemonic, networks, settings)
         case AuthenticatorSettings(kind="simple"):
             return SimpleAuthenticator(mechanism, networks, settings.users, passwords)

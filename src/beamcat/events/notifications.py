@@ -13,9 +13,7 @@ from collections.abc import Sequence
 from beamcat.config import NotificationSettings, Settings
 from beamcat.database.pool import Connection, Database
 from beamcat.errors import ValidationFailed
-from beamcat.events.brokers.amqp import AmqpBroker
 from beamcat.events.brokers.broker import Broker
-from beamcat.events.brokers.stomp import StompBroker
 from beamcat.events.calls import COLUMNS, Call
 from beamcat.events.event import Event
 from beamcat.events.keeping import Source, Start, keep, move_on
@@ -51,7 +49,11 @@ class ChangeNotifier:
 def broker_of(settings: NotificationSettings) -> Broker:
     """The broker in the settings; it is connected to when there is something to tell."""
     if settings.url.get_secret_value().startswith("amqp"):
+        from beamcat.events.brokers.amqp import AmqpBroker
+
         return AmqpBroker(settings)
+    from beamcat.events.brokers.stomp import StompBroker
+
     return StompBroker(settings)
 
 

@@ -181,10 +181,11 @@ def _filled(running: Beamcat, base: Path) -> Facility:
 
 def test_ranges_of_several_connections_make_one_delivery(facility: Facility) -> None:
     prepared = facility.prepare("df1", zip_=True)
+    eventually(lambda: facility.status(prepared)["size"])  # known when the files have been looked at
     assert facility.status(prepared) == {
-        "preparedId": prepared, "etag": None, "size": None, "delivered": 0, "complete": False, "ranges": [],
-        "missing": [], "filesComplete": 0, "filesTotal": 1, "requests": 0, "firstByteAt": None, "lastByteAt": None,
-        "sizeMismatch": [], "confirmed": False,
+        "preparedId": prepared, "etag": None, "size": SMALL, "delivered": 0, "complete": False, "ranges": [],
+        "missing": [[0, SMALL]], "filesComplete": 0, "filesTotal": 1, "requests": 0, "firstByteAt": None,
+        "lastByteAt": None, "sizeMismatch": [], "confirmed": False,
     }  # fmt: skip
     facility.fetch(prepared, "0-49")
     assert facility.once(prepared, delivered=50)["filesComplete"] == 0

@@ -34,7 +34,7 @@ class Served:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.beamcat = Beamcat(home, "--port", "0", config=CONFIG)
+        self.beamcat = Beamcat(home, "--port", "0", config=CONFIG, search=True)
         self.root: Session = sign_in(self.beamcat.http, "simple", username="root", password=PASSWORD)
 
     def command(self, *arguments: str, expected: int = 0) -> str:

@@ -14,13 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import Connection as SqlConnection
-from sqlalchemy import NullPool, create_engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from beamcat.config import DatabaseSettings
 from beamcat.database.backup.archive import ArchiveReader, HomeEntry
@@ -50,6 +47,9 @@ from beamcat.database.backup.verifying import CheckedTables, named, tables_in
 from beamcat.database.pool import translated
 from beamcat.database.schema import LOCK, RESTORE_MARKER, upgrade
 from beamcat.errors import BeamcatError, ErrorKind, Unavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection as SqlConnection
 
 PURPOSE = "beamcat restore"
 MAINTENANCE_MEMORY = "256MB"
@@ -102,6 +102,8 @@ def restore(place: Place, file: Path, manifest: Manifest, told: Told) -> Restore
 
     Raises `Damaged` or `RestoreFailed` with everything as it was, and `OSError` when the disk is full.
     """
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
         with translated(), connected(place.url, PURPOSE) as conn:
             if conn.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone() != (True,):
@@ -130,6 +132,8 @@ class _Restore:
 
     def run(self, staging: Path) -> tuple[str, ...]:
         """Everything up to the end of the transaction; the tables that were left out."""
+        from sqlalchemy import NullPool, create_engine
+
         folder = Staging(staging)
         engine = create_engine("postgresql+psycopg://", creator=self._connect, poolclass=NullPool)
         try:
