@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import zipfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import httpx
 import pytest
 
 from beamcat.database.pool import Database
+from beamcat.errors import InternalError
+from beamcat.store.units.levels import TwoLevels
 from beamcat.store.units.locks import Locks
 from tests.doors.ids.conftest import Facility
 from tests.doors.ids.reader import LARGE, Reader, put_large
@@ -581,3 +583,24 @@ async def test_a_write_that_a_server_has_left_behind_is_done(facility: Facility,
         rows = await (await connection.execute("SELECT DISTINCT marked FROM unit WHERE copy IS NOT NULL")).fetchall()
     assert rows == [(False,)]
     await archived(facility, datasetIds="ds2")
+
+
+@both
+async def test_a_server_that_dies_after_it_made_the_datafile_has_asked_for_the_write(
+    facility: Facility, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G row 103: what the archive has to do is written down in the transaction of the datafile, or before."""
+    announce = TwoLevels.announce
+    announced = 0
+
+    async def dies(levels: TwoLevels, datasets: Sequence[int], user_name: str) -> None:
+        nonlocal announced
+        announced += 1
+        if announced > 1:
+            raise InternalError("killed")
+        await announce(levels, datasets, user_name)
+
+    monkeypatch.setattr(TwoLevels, "announce", dies)
+    assert (await put(facility, "empty", "new", b"new")).status_code == 500
+    await settled(facility)
+    assert [path for path in (tmp_path / "archive").rglob("*") if path.is_file()] != []

@@ -12,6 +12,7 @@ from uuid import UUID
 import numpy as np
 
 from beamcat.access.caller import Caller
+from beamcat.database.pool import Connection
 from beamcat.errors import BeamcatError
 from beamcat.observability.logs import logger
 from beamcat.protection.refusals import OverRestoreBudget
@@ -168,13 +169,10 @@ class TwoLevels:
         if self.kind == "dataset":
             await self.queue.request(WRITE, Units(datasets, datasets), user_name)
 
-    async def changed(self, files: Sequence[tuple[int, int]], user_name: str) -> None:
-        """Files, by their ids and those of their datasets, are there that the archive does not have: write them."""
-        if self.kind == "dataset":
-            await self.announce(sorted({dataset for _, dataset in files}), user_name)
-        else:
-            ids, datasets = zip(*sorted(files), strict=True)
-            await self.queue.request(WRITE, Units(ids, datasets), user_name)
+    async def created(self, connection: Connection, datafile: int, dataset: int, user_name: str) -> None:
+        """A datafile is made in this transaction that the archive does not have: as a unit, it is to be written."""
+        if self.kind == "datafile":
+            await self.queue.request_write(connection, Units([datafile], [dataset]), user_name)
 
     async def deleted(self, files: Sequence[Gone], user_name: str) -> None:
         """Files are gone from catalogue and main storage, and nobody else has their bytes: the archive follows."""

@@ -5,7 +5,7 @@ Each call is one statement or one transaction. Taking is done by one worker at a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -166,22 +166,7 @@ class Queue:
         """
         over: OverRestoreBudget | None = None
         statement = request_statement(self.kind, operation)
-        is_write = self.kind == "dataset" and operation is WRITE
-        delay = self.terms.dataset_writes if is_write else timedelta()
-        if self.kind == "datafile":
-            delay = self.terms.datafile_operations
-        for first in range(0, len(units), ROWS):
-            part = slice(first, first + ROWS)
-            none: list[str | None] = [None] * len(units.ids[part])
-            params: dict[str, object] = {
-                "kind": self.kind,
-                "ids": list(units.ids[part]),
-                "datasets": list(units.datasets[part]),
-                "copies": none if units.copies is None else list(units.copies[part]),
-                "delay": delay,
-                "priority": priority,
-                "user": user_name,
-            }
+        for params in self._requests(operation, units, user_name, priority):
 
             async def work(connection: Connection, params: dict[str, object] = params) -> OverRestoreBudget | None:
                 over = None
@@ -193,6 +178,32 @@ class Queue:
             over = await self.database.run(work) or over
         if over is not None:
             raise over
+
+    async def request_write(self, connection: Connection, units: Units, user_name: str) -> None:
+        """Ask for a WRITE in the transaction that makes it necessary: both are there, or neither."""
+        for params in self._requests(WRITE, units, user_name, 0):
+            await connection.execute(request_statement(self.kind, WRITE), params)
+
+    def _requests(
+        self, operation: Operation, units: Units, user_name: str, priority: int
+    ) -> Iterator[dict[str, object]]:
+        """What the statement is given, for some units at a time."""
+        is_write = self.kind == "dataset" and operation is WRITE
+        delay = self.terms.dataset_writes if is_write else timedelta()
+        if self.kind == "datafile":
+            delay = self.terms.datafile_operations
+        for first in range(0, len(units), ROWS):
+            part = slice(first, first + ROWS)
+            none: list[str | None] = [None] * len(units.ids[part])
+            yield {
+                "kind": self.kind,
+                "ids": list(units.ids[part]),
+                "datasets": list(units.datasets[part]),
+                "copies": none if units.copies is None else list(units.copies[part]),
+                "delay": delay,
+                "priority": priority,
+                "user": user_name,
+            }
 
     async def take(self, operations: Sequence[Operation], most: int) -> list[Taken]:
         """Up to so many units that one of the operations is to be done to; all the same operation, under one ticket.

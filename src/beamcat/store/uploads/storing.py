@@ -70,14 +70,16 @@ class Storing:
 
         async def also(connection: Connection, datafile: int) -> None:
             await self.journal.settle(connection, identifier)
+            if self.levels is not None:
+                await self.levels.created(connection, datafile, upload.dataset_id, caller.name)
             if settle is not None:
                 await settle(connection, datafile)
 
         if self.levels is not None:
             await self.levels.announce([upload.dataset_id], caller.name)
         datafile = await self._catalogue.create_datafile(caller, draft_of(upload, location, digests, size), also)
-        if self.levels is not None:
-            await self.levels.changed([(datafile, upload.dataset_id)], caller.name)
+        if self.levels is not None:  # the delay of what a dataset waits with begins anew
+            await self.levels.announce([upload.dataset_id], caller.name)
         await self._remember(location, digests)
         return Stored(datafile, location, size, digests.crc32)
 
