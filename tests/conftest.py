@@ -8,6 +8,7 @@ import logging
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,13 @@ class TestServer:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that nobody waits for one of them at the end."""
+    """Files with slow tests come first, so that nobody waits for one of them at the end.
+
+    Of several tests with one name, processes that share the work would run one.
+    """
+    alike = [name for name, number in Counter(item.nodeid for item in items).items() if number > 1]
+    if alike:
+        raise pytest.UsageError(f"several tests are called {', '.join(alike)}")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 
