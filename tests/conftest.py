@@ -12,12 +12,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import structlog
 from psycopg import sql
+from xdist.scheduler import LoadFileScheduling
 
 from beamcat.config import DatabaseSettings
 from beamcat.database.embedded import EmbeddedPostgres
@@ -30,6 +32,7 @@ FAST = {
     "shared_buffers": "128MB",
     "max_connections": "100",
     "deadlock_timeout": "100ms",
+    "scram_iterations": "1",
 }
 """Tests lose nothing when the machine loses power."""
 
@@ -79,6 +82,21 @@ class TestServer:
             conn.execute(statement)
 
 
+BROWSER = "tests/browser/"
+
+
+class OneBrowser(LoadFileScheduling):
+    """Tests are shared by files, but all tests in a browser stay together: they share one example facility."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return BROWSER if nodeid.startswith(BROWSER) else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBrowser:
+    """How processes share the tests."""
+    return OneBrowser(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, so that nobody waits for one of them at the end.
 
@@ -88,7 +106,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if alike:
         raise pytest.UsageError(f"several tests are called {', '.join(alike)}")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (not item.nodeid.startswith(BROWSER), item.path not in slow))
 
 
 @pytest.fixture(scope="session", autouse=True)

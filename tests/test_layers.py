@@ -30,6 +30,7 @@ ROOMS = (
     "search",
     "testing",
     "doors",
+    "portal",
     "app",
     "serve",
     "demo",
@@ -171,8 +172,12 @@ def test_the_core_knows_nothing_of_http() -> None:
     assert [line for module in MODULES if module.room in CORE for line in packages(module, WEB)] == []
 
 
-def test_no_door_holds_sql_or_talks_to_the_database() -> None:
-    doors = [module for module in MODULES if module.room == "doors"]
+def test_the_portal_uses_what_doors_share_and_no_door() -> None:
+    assert [line for module in MODULES if module.room == "portal" for line in other_doors(module)] == []
+
+
+def test_neither_a_door_nor_the_portal_holds_sql_or_talks_to_the_database() -> None:
+    doors = [module for module in MODULES if module.room in {"doors", "portal"}]
     assert [line for module in doors for line in (*packages(module, DRIVERS), *statements(module))] == []
 
 

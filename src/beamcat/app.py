@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from beamcat import __version__
 from beamcat.access.authenticators import build_authenticators
 from beamcat.access.login_protection import LoginProtection
+from beamcat.access.preferences import Preferences
 from beamcat.access.rulebooks import Rulebooks
 from beamcat.access.sessions import SessionCount, Sessions
 from beamcat.catalogue.catalogue import Catalogue
@@ -54,6 +55,7 @@ from beamcat.observability.metrics import Metrics
 from beamcat.observability.middleware import Observed
 from beamcat.observability.slow_queries import Watch
 from beamcat.observability.tracing import Tracing, open_tracing
+from beamcat.portal.door import Portal
 from beamcat.protection.protection import Protection
 from beamcat.search.alike import Alike
 from beamcat.search.feeding import keep_feeding
@@ -163,6 +165,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/healthz", status.alive),
             Route("/readyz", status.ready),
             Route("/metrics", status.metrics),
+            *([Below("", Portal(settings, lambda: opened.core))] if settings.portal.enabled else []),
             Route("/", status.welcome),
         ],
         middleware=[
@@ -299,6 +302,7 @@ def _core(settings: Settings, database: Database, watch: Watch, metrics: Metrics
         metalinks=store.metalinks,
         two_levels=store.two_levels,
         protection=Protection(settings, database, metrics),
+        preferences=Preferences(database),
         deliveries=Deliveries(database, metrics, keep_days=settings.ids.deliveries_keep_days),
         search=search,
         alike=None if search is None else _alike(settings, database, rulebooks, search),

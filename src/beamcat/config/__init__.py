@@ -15,6 +15,7 @@ from beamcat.config.data_service import (
     TransportSettings,
     UploadSettings,
 )
+from beamcat.config.portal import PortalSettings
 from beamcat.config.protection import ProtectionSettings
 from beamcat.config.saved_searches import SavedSearchSettings
 from beamcat.config.search import EmbeddedSearchSettings, OpenSearchSettings, SearchSettings
@@ -86,6 +87,7 @@ __all__ = [
     "OpenSearchSettings",
     "PluginStorageSettings",
     "PluginTargetSettings",
+    "PortalSettings",
     "PosixArchiveSettings",
     "PosixStorageSettings",
     "ProtectionSettings",

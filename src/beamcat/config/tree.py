@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from beamcat.config.catalogue import CatalogueSettings, DatabaseSettings
 from beamcat.config.data_service import DownloadSettings, IdsSettings, UploadSettings
+from beamcat.config.portal import PortalSettings
 from beamcat.config.protection import ProtectionSettings
 from beamcat.config.search import SearchSettings
 from beamcat.config.server import CallSettings, EventSettings, LoggingSettings, NotificationSettings, ServerSettings
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     uploads: UploadSettings = UploadSettings()
     downloads: DownloadSettings = DownloadSettings()
     search: SearchSettings = SearchSettings()
+    portal: PortalSettings = PortalSettings()
     logging: LoggingSettings = LoggingSettings()
     events: EventSettings = EventSettings()
     calls: CallSettings = CallSettings()

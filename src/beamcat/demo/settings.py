@@ -13,11 +13,13 @@ from beamcat.config import (
     CatalogueSettings,
     CommandArchiveSettings,
     IdsSettings,
+    PortalSettings,
     Settings,
     StoreSettings,
     load_settings,
 )
 from beamcat.demo import tape
+from beamcat.demo.people import HOUSE
 
 PASSWORD = "beamcat"  # noqa: S105 (printed on the screen: an example is open to those who run it)
 """Password of every account of the example facility."""
@@ -59,6 +61,7 @@ def demo_settings(home: Path, **overrides: Any) -> Settings:
             "db": AuthenticatorSettings(kind="db", friendly="Facility account"),
             "anon": AuthenticatorSettings(kind="anon", friendly="Without an account"),
         },
+        portal=PortalSettings(facility=HOUSE, time_zone="Europe/Berlin", contact="data@meridian.example"),
         **overrides,
     )
 

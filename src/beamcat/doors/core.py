@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from beamcat.access.caller import Caller
+from beamcat.access.preferences import Preferences
 from beamcat.access.rulebooks import Rulebooks
 from beamcat.access.sessions import Sessions
 from beamcat.catalogue.catalogue import Catalogue
@@ -54,6 +55,7 @@ class Core:
     metalinks: Metalinks
     deliveries: Deliveries
     protection: Protection
+    preferences: Preferences
     two_levels: TwoLevelStorage | None = None
     """Main storage and archive; None with one level of storage."""
     search: Search | None = None

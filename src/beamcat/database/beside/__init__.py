@@ -8,6 +8,7 @@ from beamcat.database.beside import (
     downloads,
     events,
     meaning,
+    portal,
     protection,
     saved_searches,
     search,
@@ -26,4 +27,5 @@ INFRASTRUCTURE = (
     *search.STATEMENTS,
     *saved_searches.STATEMENTS,
     *meaning.STATEMENTS,
+    *portal.STATEMENTS,
 )
