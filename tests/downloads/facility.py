@@ -75,8 +75,10 @@ class Facility:
         return there == self.digests
 
 
-async def open_facility(home: Path, database_url: str, *, large: int = LARGE, many: int = SMALL_FILES) -> Facility:
-    """Start the server and fill it."""
+async def open_facility(
+    home: Path, database_url: str, *, large: int = LARGE, many: int = SMALL_FILES, more: str = ""
+) -> Facility:
+    """Start the server, with more settings, and fill it."""
     base = home.with_name("main")
     base.mkdir()
     chance = random.Random(3)
@@ -85,7 +87,7 @@ async def open_facility(home: Path, database_url: str, *, large: int = LARGE, ma
     for number, content in enumerate(contents.values()):
         (base / str(number)).write_bytes(content)
     await _hash(base, database_url)
-    settings = config(database_url, base)
+    settings = config(database_url, base) + more
     beamcat = Beamcat(home, "--port", "0", config=settings)
     session = beamcat.login("root", PASSWORD)
     dataset = _fill(beamcat, session, {name: len(content) for name, content in contents.items()})

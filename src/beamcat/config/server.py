@@ -24,6 +24,9 @@ class ServerSettings(Section):
     connections: int = Field(10_000, ge=10)
     """Connections that each worker holds at a time; further clients wait. Never more than a third of the files that it
     may open (`ulimit -Hn`): a download has its connection twice, and a file."""
+    direct_bytes: int = Field(64 << 20, ge=0)
+    """Downloads of so many bytes, or more, go from the files to the connection, past the HTTP server, which takes a
+    quarter of the CPU. Their answers end the connection (`Connection: close`). 0: none do."""
     public_url: str | None = None
     """URL under which clients reach the server, where a proxy stands in front."""
     trusted_proxies: tuple[str, ...] = ()

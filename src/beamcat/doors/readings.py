@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from beamcat.doors.bytes_out import Sent
 from beamcat.doors.coming_back import is_probe
@@ -50,26 +50,17 @@ class _Held(Response):
     delete it at once.
     """
 
-    def __init__(self, response: Response, held: Reading) -> None:
+    def __init__(self, response: Sent, held: Reading) -> None:
         self.status_code = response.status_code
         self.background = None
         self.raw_headers = response.raw_headers
         self._response = response
         self._reading = held
+        response.before_last = held.end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        left = int(self.headers.get("content-length", 0))
-
-        async def send_on(message: Message) -> None:
-            nonlocal left
-            if message["type"] == "http.response.body":
-                left -= len(message.get("body", b""))
-                if left <= 0:
-                    await self._reading.end()
-            await send(message)
-
         try:
-            await self._response(scope, receive, send_on)
+            await self._response(scope, receive, send)
         finally:
             await self._reading.end()

@@ -12,9 +12,11 @@ from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from beamcat.app import create_app
 from beamcat.config import Settings
+from beamcat.doors.bytes_out import DIRECT_FROM
 from beamcat.observability import logs
 from beamcat.serve.handover import read_settings
 from beamcat.serve.listening import BACKLOG
@@ -36,7 +38,7 @@ def answer(socket: int, settings: BinaryIO) -> None:
 
 async def _serve(settings: Settings, socket: int) -> None:
     server = _OnSocket(
-        create_app(settings),
+        _with_direct_bodies(create_app(settings), settings.server.direct_bytes),
         socket,
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,
@@ -48,6 +50,20 @@ async def _serve(settings: Settings, socket: int) -> None:
     )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
     await server.serve()
+
+
+def _with_direct_bodies(app: ASGIApp, least: int) -> ASGIApp:
+    """The application, which may send bodies of so many bytes past the server; with 0, none.
+
+    It may, because there is nothing but HTTP/1 between this server and the connection: no TLS, no HTTP/2.
+    """
+
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope[DIRECT_FROM] = least
+        await app(scope, receive, send)
+
+    return answering if least else app
 
 
 def _connections(wanted: int) -> int:

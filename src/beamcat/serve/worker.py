@@ -8,6 +8,7 @@ outlives a killed parent, if only while it starts, holds the address that the ne
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -20,8 +21,11 @@ def main() -> None:
     socket, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which tells its workers
+    gc.disable()  # what is loaded stays: looking through it again and again takes a sixth of the start
     from beamcat.serve.answering import answer
 
+    gc.freeze()
+    gc.enable()
     answer(socket, sys.stdin.buffer)
 
 

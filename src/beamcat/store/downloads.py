@@ -13,7 +13,7 @@ from typing import Protocol
 from beamcat.store.archives.archive import Measured
 from beamcat.store.crcs import learn_needed
 from beamcat.store.frozen import Run
-from beamcat.store.sending import Learned, LoadFrozen, Sender
+from beamcat.store.sending import Learned, LoadFrozen, Sender, Source
 from beamcat.store.storage.contract import Stat
 
 
@@ -45,8 +45,12 @@ class Download(Protocol):
         """What its name ends with; empty for a file as it is."""
         ...
 
+    def sources(self, sender: Sender, first: int, stop: int) -> AsyncIterator[Source]:
+        """Where the bytes from `first` up to `stop` come from."""
+        ...
+
     def pieces(self, sender: Sender, first: int, stop: int) -> AsyncIterator[bytes]:
-        """The bytes from `first` up to `stop`."""
+        """These bytes, as the sender paces them."""
         ...
 
 
@@ -71,9 +75,13 @@ class FileDownload:
         said = f"{self.stat.size} {self.stat.etag}".encode()
         return f'"f1-{base64.b32encode(hashlib.sha256(said).digest()[:20]).decode("ascii").lower()}"'
 
+    def sources(self, sender: Sender, first: int, stop: int) -> AsyncIterator[Source]:
+        """Where bytes of the file come from."""
+        return sender.file_sources(self.location, self.stat, first, stop)
+
     def pieces(self, sender: Sender, first: int, stop: int) -> AsyncIterator[bytes]:
         """Bytes of the file."""
-        return sender.file(self.location, self.stat, first, stop)
+        return sender.paced(self.sources(sender, first, stop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +109,15 @@ class ArchiveDownload:
         """`.zip` or `.tar`."""
         return self.archive.layout.suffix
 
-    async def pieces(self, sender: Sender, first: int, stop: int) -> AsyncIterator[bytes]:
-        """Bytes of the archive."""
+    async def sources(self, sender: Sender, first: int, stop: int) -> AsyncIterator[Source]:
+        """Where bytes of the archive come from."""
         await learn_needed(self.archive, self.load, sender, (first, stop), self.learned)
-        async for piece in sender.archive(self.archive, self.load, first, stop, self.learned):
-            yield piece
+        async for source in sender.archive_sources(self.archive, self.load, first, stop, self.learned):
+            yield source
+
+    def pieces(self, sender: Sender, first: int, stop: int) -> AsyncIterator[bytes]:
+        """Bytes of the archive."""
+        return sender.paced(self.sources(sender, first, stop))
 
 
 def file_of(run: Run, place: int) -> FileDownload:

@@ -60,7 +60,7 @@ class OpensFiles(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class FromFile:
     """Bytes that a file contributes; of what is `Framed`, the frames are among them."""
 
     location: str
@@ -70,6 +70,7 @@ class _Read:
 
     @property
     def length(self) -> int:
+        """How many they are, with frames."""
         return self.piece.stop - self.piece.first
 
     @property
@@ -83,7 +84,7 @@ class _Read:
         """The bytes of the file as they are sent."""
         return list(framed(self.piece, data)) if isinstance(self.piece, Framed) else [data]
 
-    def cut(self, length: int) -> tuple[_Read, _Read | None]:
+    def cut(self, length: int) -> tuple[FromFile, FromFile | None]:
         """The first `length` bytes, and the rest."""
         at = self.piece.first + length
         if at >= self.piece.stop:
@@ -92,14 +93,19 @@ class _Read:
         return replace(self, piece=head), replace(self, piece=tail)
 
 
+Source = bytes | FromFile
+"""Bytes that are sent: made up here, or those of a file."""
+
+
 @dataclass(slots=True)
-class _OpenFile:
+class OpenFile:
     """The file that was read last, kept open for the next piece of it."""
 
     location: str | None = None
     descriptor: int = -1
 
     def close(self) -> None:
+        """Close it."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
         self.location, self.descriptor = None, -1
@@ -142,11 +148,11 @@ class Sender:
 
     def file(self, location: str, stat: Stat, first: int, stop: int) -> AsyncIterator[bytes]:
         """Bytes of one file. Raises `DataChanged` when it is no longer the one that `stat` tells of."""
+        return self.paced(self.file_sources(location, stat, first, stop))
 
-        async def reads() -> AsyncIterator[bytes | _Read]:
-            yield _Read(location, stat.size, stat.etag, Stretch(0, first, stop))
-
-        return self._paced(reads())
+    async def file_sources(self, location: str, stat: Stat, first: int, stop: int) -> AsyncIterator[Source]:
+        """Where the bytes of one file come from."""
+        yield FromFile(location, stat.size, stat.etag, Stretch(0, first, stop))
 
     def archive(
         self, archive: Measured, load: LoadFrozen, first: int, stop: int, learned: Learned
@@ -156,6 +162,12 @@ class Sender:
         Raises `DataChanged` when a file is not what it was, and `CrcNeeded` for a byte that depends on a CRC-32 which
         is not known and which this window does not tell: see `beamcat.store.crcs`.
         """
+        return self.paced(self.archive_sources(archive, load, first, stop, learned))
+
+    async def archive_sources(
+        self, archive: Measured, load: LoadFrozen, first: int, stop: int, learned: Learned
+    ) -> AsyncIterator[Source]:
+        """Where the bytes of an archive come from, in order. What it raises is what `archive` does."""
         runs: dict[int, Run] = {}
 
         async def load_entries(number: int) -> Entries:
@@ -163,33 +175,30 @@ class Sender:
             runs[number] = await load(number)
             return runs[number].entries
 
-        async def reads() -> AsyncIterator[bytes | _Read]:
-            async for part in window(archive, load_entries, first, stop):
-                if isinstance(part.piece, bytes):
-                    yield part.piece
-                    continue
-                run, index = runs[part.run], part.piece.index
-                read = _Read(
-                    run.locations[index], int(run.entries.sizes[index]), run.entries.etags[index].decode(), part.piece
-                )
-                if part.entries.crcs[index] == UNKNOWN_CRC:
-                    async for piece in self._learning(read, part, learned):
-                        yield piece
-                else:
-                    yield read
+        async for part in window(archive, load_entries, first, stop):
+            if isinstance(part.piece, bytes):
+                yield part.piece
+                continue
+            run, index = runs[part.run], part.piece.index
+            source = FromFile(
+                run.locations[index], int(run.entries.sizes[index]), run.entries.etags[index].decode(), part.piece
+            )
+            if part.entries.crcs[index] == UNKNOWN_CRC:
+                async for piece in self._learning(source, part, learned):
+                    yield piece
+            else:
+                yield source
 
-        return self._paced(reads())
-
-    async def _learning(self, whole: _Read, part: Part, learned: Learned) -> AsyncIterator[bytes]:
+    async def _learning(self, whole: FromFile, part: Part, learned: Learned) -> AsyncIterator[bytes]:
         """A file whose CRC-32 is found while it passes, when all of it does."""
-        open_file, crc = _OpenFile(), 0
-        rest: _Read | None = whole
+        open_file, crc = OpenFile(), 0
+        rest: FromFile | None = whole
         try:
             while rest is not None:
-                read, rest = rest.cut(LARGEST_PIECE)
-                data = await self._read_one(open_file, read)
-                crc = await self._run(crc32, data, crc)
-                yield b"".join(read.wrapped(data))
+                source, rest = rest.cut(LARGEST_PIECE)
+                data = await self._read_one(open_file, source)
+                crc = await self.run(crc32, data, crc)
+                yield b"".join(source.wrapped(data))
         finally:
             open_file.close()
         piece = whole.piece
@@ -198,11 +207,11 @@ class Sender:
             part.entries.crcs[piece.index] = crc
             learned(part.run, piece.index, crc)
 
-    async def _paced(self, parts: AsyncIterator[bytes | _Read]) -> AsyncIterator[bytes]:
-        """The parts, put together to pieces of a size that suits the client."""
-        open_file, pace = _OpenFile(), _Pace()
+    async def paced(self, sources: AsyncIterator[Source]) -> AsyncIterator[bytes]:
+        """The bytes, put together to pieces of a size that suits the client."""
+        open_file, pace = OpenFile(), _Pace()
         reading: asyncio.Task[bytes] | None = None
-        batches = _batches(parts, pace)
+        batches = _batches(sources, pace)
         try:
             batch = await anext(batches, None)
             while batch is not None:
@@ -219,49 +228,59 @@ class Sender:
                 await asyncio.gather(reading, return_exceptions=True)
             open_file.close()
 
-    async def _gather(self, open_file: _OpenFile, parts: Sequence[bytes | _Read]) -> bytes:
+    async def _gather(self, open_file: OpenFile, sources: Sequence[Source]) -> bytes:
         if isinstance(self._storage, OpensFiles):
-            return await self._run(_gather, self._storage, open_file, parts)
-        pieces = await asyncio.gather(*map(self._remote, parts))
+            return await self.run(_gather, self._storage, open_file, sources)
+        pieces = await asyncio.gather(*map(self._remote, sources))
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def _read_one(self, open_file: _OpenFile, read: _Read) -> bytes:
+    async def _read_one(self, open_file: OpenFile, source: FromFile) -> bytes:
         """The bytes of the file alone, without frames."""
         if isinstance(self._storage, OpensFiles):
-            return await self._run(_read, self._storage, open_file, read)
-        return await self._fetch(read)
+            return await self.run(read, self._storage, open_file, source)
+        return await self._fetch(source)
 
-    async def _remote(self, part: bytes | _Read) -> bytes:
-        return part if isinstance(part, bytes) else b"".join(part.wrapped(await self._fetch(part)))
+    async def _remote(self, source: Source) -> bytes:
+        return source if isinstance(source, bytes) else b"".join(source.wrapped(await self._fetch(source)))
 
-    async def _fetch(self, read: _Read) -> bytes:
-        first, stop = read.source
-        data = b"".join([piece async for piece in self._storage.read(read.location, first, stop)])
+    async def _fetch(self, source: FromFile) -> bytes:
+        first, stop = source.source
+        data = b"".join([piece async for piece in self._storage.read(source.location, first, stop)])
         if len(data) != stop - first:
-            raise DataChanged(read.location)
+            raise DataChanged(source.location)
         return data
 
-    async def _run(self, work: Callable[..., T], *arguments: object) -> T:
+    @property
+    def opens_files(self) -> OpensFiles | None:
+        """The storage, if its bytes lie in files that can be opened here."""
+        return self._storage if isinstance(self._storage, OpensFiles) else None
+
+    async def run(self, work: Callable[..., T], *arguments: object) -> T:
+        """Have work done that blocks. Raises `Unavailable` when the server is stopping."""
+        return await self.begun(work, *arguments)
+
+    def begun(self, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        """The same work, which goes on though nobody waits for it any more."""
         if self._closed:
             raise Unavailable("the server is stopping")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        return asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
 
-async def _batches(parts: AsyncIterator[bytes | _Read], pace: _Pace) -> AsyncIterator[list[bytes | _Read]]:
-    """The parts in groups, each of about as many bytes as are sent at a time."""
-    batch: list[bytes | _Read] = []
+async def _batches(sources: AsyncIterator[Source], pace: _Pace) -> AsyncIterator[list[Source]]:
+    """The sources in groups, each of about as many bytes as are sent at a time."""
+    batch: list[Source] = []
     length = 0
-    async for part in parts:
-        rest: bytes | _Read | None = part
+    async for source in sources:
+        rest: Source | None = source
         while rest is not None:
             if isinstance(rest, bytes):
                 head, rest = rest, None
                 length += len(head)
                 batch.append(head)
             else:
-                read, rest = rest.cut(pace.piece - length)
-                length += read.length
-                batch.append(read)
+                part, rest = rest.cut(pace.piece - length)
+                length += part.length
+                batch.append(part)
             if length >= pace.piece:
                 yield batch
                 batch, length = [], 0
@@ -269,30 +288,37 @@ async def _batches(parts: AsyncIterator[bytes | _Read], pace: _Pace) -> AsyncIte
         yield batch
 
 
-def _gather(storage: OpensFiles, open_file: _OpenFile, parts: Sequence[bytes | _Read]) -> bytes:
+def _gather(storage: OpensFiles, open_file: OpenFile, sources: Sequence[Source]) -> bytes:
     pieces: list[bytes | memoryview] = []
-    for part in parts:
-        if isinstance(part, bytes):
-            pieces.append(part)
+    for source in sources:
+        if isinstance(source, bytes):
+            pieces.append(source)
         else:
-            pieces += part.wrapped(_read(storage, open_file, part))
+            pieces += source.wrapped(read(storage, open_file, source))
     if len(pieces) == 1 and isinstance(pieces[0], bytes):
         return pieces[0]
     return b"".join(pieces)
 
 
-def _read(storage: OpensFiles, open_file: _OpenFile, read: _Read) -> bytes:
-    if open_file.location != read.location:
-        open_file.close()
-        open_file.descriptor, found = storage.open(read.location)
-        open_file.location = read.location
-        if (found.size, found.etag) != (read.size, read.etag):
-            raise DataChanged(read.location)
-    first, stop = read.source
+def read(storage: OpensFiles, open_file: OpenFile, source: FromFile) -> bytes:
+    """The bytes of the file alone, without frames. Raises `DataChanged`; it blocks."""
+    opened(storage, open_file, source)
+    first, stop = source.source
     data = os.pread(open_file.descriptor, stop - first, first)
     while len(data) < stop - first:
         more = os.pread(open_file.descriptor, stop - first - len(data), first + len(data))
         if not more:
-            raise DataChanged(read.location)
+            raise DataChanged(source.location)
         data += more
     return data
+
+
+def opened(storage: OpensFiles, open_file: OpenFile, source: FromFile) -> None:
+    """Open the file, unless it is. Raises `DataChanged` when it is another one than it was; it blocks."""
+    if open_file.location == source.location:
+        return
+    open_file.close()
+    open_file.descriptor, found = storage.open(source.location)
+    open_file.location = source.location
+    if (found.size, found.etag) != (source.size, source.etag):
+        raise DataChanged(source.location)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ BELIEVED_AFTER_S = 5.0
 """How long a client that has everything, and keeps the connection, has to stay to be believed."""
 GIVEN_UP_AFTER_S = 600.0
 """How long a client that takes nothing is waited for."""
+HEAD_WITHIN_S = 1.0
+"""How long the server may take to write the head of a response, for its body to be sent past it."""
+HEAD_LOOK_S = 0.0005
+"""How often it is looked whether it has."""
 
 _NAMESPACE = UUID("8ee7b40e-9e7c-4c13-a6e5-3ac9c2d7dd4c")
 _SERVER_HEADERS = {b"date": 37, b"server": 17}
@@ -115,6 +120,7 @@ class Counting:
         self._is_new, self._has_broken, self._is_visible = True, False, False
         self._connection: Connection | None = None
         self._before = self._head = self._received = self._widest = 0
+        self._was_quiet = False
 
     async def watch(self, scope: Mapping[str, Any], connections: Connections) -> None:
         """Find the connection of the response. To be called before its first byte."""
@@ -123,6 +129,21 @@ class Counting:
         if self._connection is not None:
             seen = self._connection.look()
             self._before, self._received = seen.acknowledged + seen.unacknowledged, seen.received
+            self._was_quiet = not seen.unacknowledged
+
+    @property
+    def own_connection(self) -> Connection | None:
+        """The connection, when the client has taken all that came before this response; None otherwise."""
+        return self._connection if self._was_quiet else None
+
+    async def head_is_out(self) -> bool:
+        """Whether the server has written the head of the response, all of it and nothing else, before long."""
+        until = time.monotonic() + HEAD_WITHIN_S
+        written = self._written()
+        while written < self._head and not self.is_gone and time.monotonic() < until:
+            await asyncio.sleep(HEAD_LOOK_S)
+            written = self._written()
+        return written == self._head and not self.is_gone
 
     def begun(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """The head of the response is on its way, with these headers."""
@@ -209,9 +230,7 @@ class Counting:
         """Bytes of the body that the server still holds, because the kernel has no room; 0 where nobody can tell."""
         if self._connection is None:
             return 0
-        seen = self._connection.look()
-        self.is_gone = seen.is_closed or self._connection.is_left()
-        taken = seen.acknowledged + seen.unacknowledged - self._before - self._head
+        taken = self._written() - self._head
         return 0 if self.is_gone else max(0, self._handed - taken)
 
     @property
@@ -224,6 +243,13 @@ class Counting:
         is_next = seen.received > self._received + 1
         has_them = seen.acknowledged >= self._before + self._head + self._length
         return has_them and (is_next or not seen.unacknowledged)
+
+    def _written(self) -> int:
+        """Bytes that the kernel has taken of the response, head and all."""
+        assert self._connection is not None
+        seen = self._connection.look()
+        self.is_gone = seen.is_closed or self._connection.is_left()
+        return seen.acknowledged + seen.unacknowledged - self._before
 
     def _see(self) -> Seen:
         assert self._connection is not None

@@ -6,7 +6,8 @@ client has said something since, be it the next request or an orderly end of the
 closes the connection before it has read everything, resets it instead (RFC 1122, section 4.2.2.13).
 
 The server does not show its sockets; ours is found among the open files of this process by the address of the client,
-and duplicated, so that it can still be asked after the server has closed it.
+and duplicated, so that it can still be asked after the server has closed it. Large bodies are also sent by it, past the
+server: see `beamcat.store.direct`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import asyncio
 import fcntl
 import ipaddress
 import os
+import select
 import socket
 import struct
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +53,17 @@ class Seen:
     is_closed: bool
 
 
+class ClientGone(Exception):
+    """The connection ended before everything was sent."""
+
+
 class Connection:
-    """One TCP connection, looked at. Close it: it would keep the connection from ending."""
+    """One TCP connection, looked at and sent by. Close it: it would keep the connection from ending."""
 
     def __init__(self, duplicate: socket.socket, number: int) -> None:
         self._socket = duplicate
         self._number = number
+        self._is_held = self._is_over = False
         self._inode = os.fstat(duplicate.fileno()).st_ino
 
     def look(self) -> Seen:
@@ -74,8 +82,77 @@ class Connection:
             return True
 
     def close(self) -> None:
-        """Look no more."""
-        self._socket.close()
+        """Look no more. Whoever sends by it ends first."""
+        self._is_over = True
+        if not self._is_held:
+            self._socket.close()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While threads send by it: its number must not become that of another file meanwhile."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+            if self._is_over:
+                self._socket.close()
+
+    def send(self, data: memoryview, *, more: bool) -> int:
+        """Send what there is room for; how many bytes that was. With `more` they may wait for those that follow.
+
+        Raises `ClientGone`.
+        """
+        try:
+            return self._socket.send(data, socket.MSG_DONTWAIT | (socket.MSG_MORE if more else 0))
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise ClientGone from error
+
+    def send_file(self, descriptor: int, first: int, length: int) -> int | None:
+        """Send of an open file what there is room for; how many bytes that was, None without room, 0 at its end.
+
+        Raises `ClientGone`, and `OSError` when the file cannot be read, or cannot be sent in this way.
+        """
+        try:
+            return os.sendfile(self._socket.fileno(), descriptor, first, length)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if self.look().is_closed:
+                raise ClientGone from error
+            raise
+
+    def has_room(self, within_s: float) -> bool:
+        """Whether it takes bytes, or will so soon. It blocks."""
+        ready = select.poll()
+        ready.register(self._socket, select.POLLOUT)
+        return bool(ready.poll(within_s * 1000))
+
+    async def room(self, within_s: float) -> bool:
+        """Return when it takes bytes again, or has ended, but no later than that: False then."""
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[bool] = loop.create_future()
+
+        def be(result: bool) -> None:
+            if not ready.done():
+                ready.set_result(result)
+
+        too_late = loop.call_later(within_s, be, False)
+        loop.add_writer(self._socket.fileno(), be, True)
+        try:
+            return await ready
+        finally:
+            loop.remove_writer(self._socket.fileno())
+            too_late.cancel()
+
+    def end(self) -> None:
+        """There will be no more bytes from this side: the client learns so behind the last one. Raises `ClientGone`."""
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise ClientGone from error
 
 
 class Connections:
