@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -25,6 +27,7 @@ from beamcat.config import DatabaseSettings
 from beamcat.database.embedded import EmbeddedPostgres
 from beamcat.database.pool import Database
 from beamcat.database.schema import initialise
+from tests import memory, prepared
 
 FAST = {
     "fsync": "off",
@@ -35,6 +38,8 @@ FAST = {
     "scram_iterations": "1",
 }
 """Tests lose nothing when the machine loses power."""
+
+DROP_WITHIN_S = 20
 
 UNDERTAKER = """
 import os, pathlib, signal, sys
@@ -71,12 +76,18 @@ class TestServer:
         return name
 
     def drop(self, name: str) -> None:
-        """Remove a database, whoever is connected. A worker of autovacuum, which we may not end, is waited for."""
+        """Remove a database, whoever is connected. A worker of autovacuum, which we may not end, is waited for.
+
+        One that cannot go stays until the server goes: every process of the server has to agree, and one that sends
+        to a client does not while the client, such as an application that other tests share, waits for this thread.
+        """
         statement = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
         with psycopg.connect(self.server.url, autocommit=True) as conn:
+            conn.execute(f"SET statement_timeout = '{DROP_WITHIN_S}s'")
             for _ in range(300):
                 with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
-                    conn.execute(statement)
+                    with contextlib.suppress(psycopg.errors.QueryCanceled):
+                        conn.execute(statement)
                     return
                 time.sleep(0.1)
             conn.execute(statement)
@@ -97,6 +108,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBrowser:
     return OneBrowser(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """The folders of tests are in memory, unless `--basetemp` says where. Processes of one run share it."""
+    if config.option.basetemp is None and (folder := memory.folder_of_this_run()) is not None:
+        config.option.basetemp = str(folder)
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests come first, so that nobody waits for one of them at the end.
 
@@ -112,7 +131,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def home_of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What a test does not give a home of its own leaves nothing in the checkout."""
+    mine = tmp_path_factory.getbasetemp()
+    shared = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(prepared.VARIABLE, str(shared / "prepared"))
         patch.setenv("BEAMCAT_HOME", str(tmp_path_factory.mktemp("beamcat")))
         yield
 

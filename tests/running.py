@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from tests.prepared import prepare
+
 PATIENCE_S = 90
 NO_SEARCH = {"BEAMCAT_SEARCH__ENGINE": "none"}
 
@@ -21,11 +23,14 @@ NO_SEARCH = {"BEAMCAT_SEARCH__ENGINE": "none"}
 class Beamcat:
     """A running `beamcat serve`. `config` is the text of its settings file, `options` go on its command line.
 
-    Without `search` it has none, and starts sooner. Made again on the same home, it is what an administrator does
-    after a crash.
+    Without `search` it has none, and starts sooner. A new home gets an empty catalogue that was made before, unless
+    this is about the `first_start`, or the settings name a database. Made again on the same home, it is what an
+    administrator does after a crash.
     """
 
-    def __init__(self, home: Path, *options: str, config: str, search: bool = False) -> None:
+    def __init__(self, home: Path, *options: str, config: str, search: bool = False, first_start: bool = False) -> None:
+        if not first_start and "[database]\nurl" not in config:
+            prepare(home)
         self.home = home
         self.log = home.with_suffix(".log")
         file = home.with_suffix(".toml")

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ ROOMS = (
     "events",
     "store",
     "search",
+    "assistant",
     "testing",
     "doors",
     "portal",
@@ -55,8 +57,13 @@ class Module:
     """One file of the package, by its dotted name."""
 
     name: str
-    tree: ast.Module
+    source: str
     is_package: bool = False
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """What it says; not read before a test asks, for every process of a run loads this file."""
+        return ast.parse(self.source, self.name)
 
     @property
     def room(self) -> str:
@@ -85,12 +92,12 @@ def modules() -> list[Module]:
         parts = ["beamcat", *path.relative_to(SOURCE).with_suffix("").parts]
         is_package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if is_package else parts)
-        found.append(Module(name, ast.parse(path.read_text(), str(path)), is_package))
+        found.append(Module(name, path.read_text(), is_package))
     return found
 
 
 def written(name: str, source: str) -> Module:
-    return Module(name, ast.parse(source))
+    return Module(name, source)
 
 
 def rooms_imported(module: Module) -> set[str]:

@@ -39,13 +39,13 @@ sleep_enabled = true
 """
 
 
-def start(home: Path, *options: str) -> Beamcat:
-    return Beamcat(home, *options, config=SETTINGS, search=True)
+def start(home: Path, *options: str, first_start: bool = False) -> Beamcat:
+    return Beamcat(home, *options, config=SETTINGS, search=True, first_start=first_start)
 
 
 @pytest.fixture(scope="module")
 def beamcat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamcat]:
-    running = start(tmp_path_factory.mktemp("serve") / "home", "--port", "0", "--workers", "2")
+    running = start(tmp_path_factory.mktemp("serve") / "home", "--port", "0", "--workers", "2", first_start=True)
     yield running
     workers, postmaster = running.workers(), running.postmaster()
     assert running.stop() == 0

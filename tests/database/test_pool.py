@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import time
@@ -16,6 +17,7 @@ from beamcat.config import DatabaseSettings
 from beamcat.database.embedded import EmbeddedPostgres
 from beamcat.database.pool import Database
 from beamcat.errors import TimedOut, Unavailable
+from tests.conftest import DROP_WITHIN_S, TestServer
 from tests.database.rows import add, every
 
 
@@ -274,3 +276,31 @@ async def test_a_time_limit_around_questions_is_told_as_one(database: Database) 
         async with asyncio.timeout(0.05), database.connection():
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
+
+
+async def test_a_connection_that_is_given_up_while_it_is_made_keeps_nobody_waiting(
+    server: TestServer, database_settings: DatabaseSettings
+) -> None:
+    """The server waits a minute for who began to connect; until then no database can be dropped."""
+    name = server.create()
+    given_up = []
+    gc.disable()  # the collector would close it, some time
+    try:
+        async with Database(server.url(name), database_settings) as database:
+
+            async def connect() -> None:
+                async with database.own_connection():
+                    await asyncio.sleep(60)
+
+            for steps in range(1, 9):
+                given_up.append(asyncio.create_task(connect()))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                given_up[-1].cancel()
+                await asyncio.wait([given_up[-1]])  # the task holds its error, and that what it was about
+        began = time.monotonic()
+        server.drop(name)
+        assert time.monotonic() - began < DROP_WITHIN_S / 2
+    finally:
+        gc.enable()
+    assert all(task.cancelled() for task in given_up)

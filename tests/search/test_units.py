@@ -7,9 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beamcat.errors import BadParameter
-from beamcat.search.units import Units, does_not_fit, same_as
+from beamcat.search.units import Units, does_not_fit, same_as, shared_units
 
-UNITS = Units()
+
+def usual() -> Units:
+    """Read when a test asks: it takes half a second, and every process of a run loads this file."""
+    return shared_units("")
 
 
 @pytest.mark.parametrize(
@@ -21,7 +24,7 @@ UNITS = Units()
     ],
 )
 def test_these_are_units(text: str) -> None:
-    assert UNITS.knows(text)
+    assert usual().knows(text)
 
 
 @pytest.mark.parametrize(
@@ -29,15 +32,15 @@ def test_these_are_units(text: str) -> None:
     ["", " ", "neutron", "widgets", "9**9**9", "m**99999999", "1e5", "m" * 100, "()", "__import__('os')", "a.b("],
 )
 def test_these_are_none(text: str) -> None:
-    assert not UNITS.knows(text)
+    assert not usual().knows(text)
 
 
 def test_a_word_that_is_a_unit_too_is_a_word_behind_a_space() -> None:
-    assert UNITS.knows("in")
-    assert not UNITS.follows("in")
-    assert not UNITS.follows("at")
-    assert UNITS.follows("us")
-    assert UNITS.follows("K")
+    assert usual().knows("in")
+    assert not usual().follows("in")
+    assert not usual().follows("at")
+    assert usual().follows("us")
+    assert usual().follows("K")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_a_word_that_is_a_unit_too_is_a_word_behind_a_space() -> None:
     ],
 )
 def test_a_value_in_another_unit(value: float, unit: str, to: str, expected: float | None) -> None:
-    found = UNITS.convert(value, unit, to)
+    found = usual().convert(value, unit, to)
     assert found is None if expected is None else found == pytest.approx(expected)
 
 
@@ -79,7 +82,7 @@ def test_a_value_in_another_unit(value: float, unit: str, to: str, expected: flo
     ],
 )
 def test_a_value_in_units_of_the_si(value: float, unit: str, expected: tuple[float, str] | None) -> None:
-    found = UNITS.to_si(value, unit)
+    found = usual().to_si(value, unit)
     if expected is None:
         assert found is None
     else:
@@ -108,17 +111,17 @@ def test_the_error_says_which_units_there_are() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="mKsgkeVÅ°C^*-+/(). 0123456789", max_size=30) | st.text(max_size=20))
 def test_any_text_is_a_unit_or_none(text: str) -> None:
-    if UNITS.knows(text):
-        UNITS.to_si(1.5, text)
-    UNITS.convert(1.5, text, "K")
+    if usual().knows(text):
+        usual().to_si(1.5, text)
+    usual().convert(1.5, text, "K")
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.floats(-1e6, 1e6), st.sampled_from([("degC", "K"), ("keV", "eV"), ("nm", "Å"), ("bar", "Pa")]))
 def test_there_and_back_is_the_same_value(value: float, units: tuple[str, str]) -> None:
-    there = UNITS.convert(value, *units)
+    there = usual().convert(value, *units)
     assert there is not None
-    back = UNITS.convert(there, *reversed(units))
+    back = usual().convert(there, *reversed(units))
     assert back == pytest.approx(value, abs=1e-9)
     low, high = same_as(value)
     assert low <= value <= high

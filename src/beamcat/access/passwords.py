@@ -10,6 +10,7 @@ other prefix and no separate salt column. bcrypt (`$2a$`, `$2b$`, `$2y$`) is rea
 from __future__ import annotations
 
 import asyncio
+import base64
 import hmac
 import secrets
 from collections.abc import Callable
@@ -18,8 +19,10 @@ from typing import TypeVar
 import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 from passlib import hash as crypt_formats
 from passlib.exc import MissingBackendError
+from passlib.utils.binary import HASH64_CHARS
 
 from beamcat.access.turnstile import Turnstile
 from beamcat.errors import BadParameter
@@ -47,14 +50,21 @@ log = structlog.get_logger(__name__)
 
 
 class Passwords:
-    """Makes and checks password hashes in worker threads, a few at a time."""
+    """Makes and checks password hashes in worker threads, a few at a time.
 
-    def __init__(self, at_once: int = HASHES_AT_ONCE, waiting_at_most: int = WAITING_AT_MOST) -> None:
-        self._hasher = PasswordHasher()  # argon2id with the parameters of RFC 9106, low memory
+    Without a `hasher` it is argon2id with the parameters of RFC 9106, low memory.
+    """
+
+    def __init__(
+        self,
+        at_once: int = HASHES_AT_ONCE,
+        waiting_at_most: int = WAITING_AT_MOST,
+        hasher: PasswordHasher | None = None,
+    ) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._turnstile = Turnstile(at_once, waiting_at_most)
-        decoy = secrets.token_urlsafe()
-        self._argon2_decoy = self._hasher.hash(decoy)
-        self._crypt_decoy = str(crypt_formats.sha512_crypt.using(rounds=5000).hash(decoy))
+        self._argon2_decoy = _argon2_decoy(self._hasher)
+        self._crypt_decoy = _crypt_decoy()
 
     async def make(self, password: str) -> str:
         """The argon2id hash to store for a new password; `BadParameter` for one that is empty or too long."""
@@ -104,6 +114,22 @@ class Passwords:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         async with self._turnstile.turn():
             return await asyncio.to_thread(work)
+
+
+def _argon2_decoy(hasher: PasswordHasher) -> str:
+    """A hash of nobody's password, of the same price. Drawn at random, for making one would be dear at each start."""
+    parameters = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    salt, digest = (
+        base64.b64encode(secrets.token_bytes(length)).decode().rstrip("=")
+        for length in (hasher.salt_len, hasher.hash_len)
+    )
+    return f"$argon2id$v={ARGON2_VERSION}${parameters}${salt}${digest}"
+
+
+def _crypt_decoy() -> str:
+    """The same in the format of crypt(3), SHA-512 with its usual 5000 rounds; the last letter stands for two bits."""
+    salt, digest = ("".join(secrets.choice(HASH64_CHARS) for _ in range(length)) for length in (16, 85))
+    return f"$6${salt}${digest}."
 
 
 def _encoded(password: str) -> bytes:

@@ -109,7 +109,7 @@ class Database:
     async def own_connection(self) -> AsyncIterator[Connection]:
         """A connection beside the pool, for who keeps one for long, such as for a lock that lives as long as it."""
         with heeding_cancellation(), translated():
-            conn: Connection = await AsyncConnection.connect(self._url, **self._session)
+            conn = await self._connected()
             try:
                 await _configure(conn)
                 yield conn
@@ -165,6 +165,20 @@ class Database:
     def statistics(self) -> Mapping[str, int]:
         """Numbers of the pool: `pool_size`, `pool_available`, `requests_waiting`, `requests_num`, ..."""
         return self._pool.get_stats()
+
+    async def _connected(self) -> Connection:
+        """A new connection; when this is cancelled meanwhile, one that is closed.
+
+        Half open, it would stay until Python's collector finds it, and for a minute of `authentication_timeout` the
+        server could neither drop a database nor stop.
+        """
+        connecting = asyncio.ensure_future(AsyncConnection.connect(self._url, **self._session))
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            with contextlib.suppress(psycopg.OperationalError):
+                await (await connecting).close()
+            raise
 
     async def _living_connection(self) -> Connection:
         deadline = time.monotonic() + self._wait_s

@@ -14,7 +14,7 @@ from beamcat.search.language.reading import BOX, LUCENE, Language, Manner, read
 from beamcat.search.language.settling import settled
 from beamcat.search.language.synonyms import Synonyms, read_synonyms
 from beamcat.search.question import Predicate
-from beamcat.search.units import Units
+from beamcat.search.units import Units, shared_units
 
 ROWS: Mapping[Table, Mapping[int, Mapping[str, str]]] = {
     Table.INSTRUMENT: {1: {"name": "ID21", "fullName": "X-ray microscopy beamline"}, 2: {"name": "SANS2D"}},
@@ -70,9 +70,8 @@ class MemoryDocuments:
         return list(self.answer)
 
 
-@cache
 def units() -> Units:
-    return Units()
+    return shared_units("")
 
 
 @cache

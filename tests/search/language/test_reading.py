@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beamcat.errors import BadParameter
+from beamcat.search.documents import DOCUMENTS
 from beamcat.search.language.meaning import Handling
 from beamcat.search.language.reading import BOX, LUCENE, Manner, Unknown, read
 from beamcat.search.language.scanning import Limits
@@ -395,7 +396,7 @@ async def test_notes_tell_what_was_understood() -> None:
     ]
 
 
-ENTITIES = tuple(language().documents)
+ENTITIES = tuple(DOCUMENTS)
 NAMES = ("title:", "date:", "size>", "sample.name:", "temperature <", "instrument:", "visitId:", "id:", "location:")
 
 

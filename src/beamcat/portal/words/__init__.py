@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def load_words(languages: tuple[str, ...], own: Path | None = None) -> dict[str,
     """
     usual = _shipped(USUAL)
     return {
-        language: Words(_known(language), usual | _shipped(language) | _own(own, language)) for language in languages
+        language: Words(_known(language), {**usual, **_shipped(language), **_own(own, language)})
+        for language in languages
     }
 
 
@@ -78,7 +80,8 @@ def _known(language: str) -> str:
     return language
 
 
-def _shipped(language: str) -> dict[str, Text]:
+@cache
+def _shipped(language: str) -> Mapping[str, Text]:
     texts: dict[str, Text] = {}
     for path in sorted((FOLDER / language).glob("*.toml")):
         texts |= _flat(tomllib.loads(path.read_text()), path.stem)
