@@ -140,14 +140,16 @@ def test_ids_for_people() -> None:
 
 
 def test_an_event_as_json() -> None:
-    event = Event(3, NOON, "db/ann", "r", "Datafile", ChangeKind.CREATED, Origin.CALL, ((1, 3), (5, 5)))
+    former = {"Dataset": ((2, 2), (4, 6)), "Investigation": ()}
+    event = Event(3, NOON, "db/ann", "r", "Datafile", ChangeKind.DELETED, Origin.CALL, ((1, 3), (5, 5)), former)
     assert json.loads(json_line(event)) == {
         "position": 3,
         "at": "2026-03-02T12:00:00+00:00",
         "user": "db/ann",
         "requestId": "r",
         "entity": "Datafile",
-        "operation": "C",
+        "operation": "D",
         "origin": "call",
         "ids": [[1, 3], [5, 5]],
+        "former": {"Dataset": [[2, 2], [4, 6]], "Investigation": []},
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import orjson
@@ -290,6 +291,34 @@ class EngineContract:
         question = Question("Study", sort=Sort("name", descending=True), limit=1)
         hits = await every_page(studies_once, question)
         assert [hit.sort_value for hit in hits] == ["mx-2017 (rerun)", "mx-2016", "c60", None]
+
+    async def test_hits_are_sorted_by_several_fields(self, engine: Engine) -> None:
+        random = Random(3)
+
+        def one(id_: int) -> dict[str, Any]:
+            some = {
+                "type": random.choice((1, 2, None)),
+                "name": random.choice(("a", "b", None)),
+                "title": random.choice(("An *iron* rod", "zinc", None)),
+                "size": random.randrange(3),
+            }
+            return {"id": id_, "investigation": id_ * 70, **{name: each for name, each in some.items() if each}}
+
+        every = [one(id_) for id_ in range(1, 60)]
+        await filled(engine, {"File": every})
+        for keys in (("type", "name"), ("name", "type", "size"), ("title", "size"), ("size", "title", "name", "type")):
+            for directions in range(4):
+                sort: Sort | None = None
+                for at, key in reversed(list(enumerate(keys))):
+                    sort = Sort(key, bool(directions >> at % 2 & 1), sort)
+                question = Question("File", sort=sort or Sort(), limit=random.choice((1, 2, 7, 20)))
+                hits = [(hit.id, hit.sort_value) for hit in await every_page(engine, question)]
+                assert hits == Evaluation(TYPES["File"], every).sorted(question), question
+
+    async def test_what_hits_cannot_be_sorted_by_is_refused(self, studies_once: Engine) -> None:
+        for sort in (Sort("notes"), Sort("labels"), Sort("name", then=Sort("id")), Sort(None, then=Sort("name"))):
+            with pytest.raises(BadParameter):
+                await studies_once.ask(Question("Study", sort=sort))
 
     async def test_pages_go_on_after_a_value_that_reads_like_syntax(self, engine: Engine) -> None:
         names = ["*", "-1", "TO", '"', "(a", "[b TO c]", "{", "a b", "a*", "`"]

@@ -107,6 +107,8 @@ class Evaluation:
     def sort_value(self, document: Document, sort: Sort) -> Any:
         if sort.field is None:
             return None
+        if sort.then is not None:
+            return tuple(self.sort_value(document, key) for key in sort.keys)
         value = next(iter(self.values(document, sort.field)), None)
         return tokens.fold(value) if isinstance(value, str) else value
 
@@ -238,11 +240,18 @@ def column(value: float, interval: Interval | float) -> float:
 
 
 def in_order(found: list[tuple[int, Any]], question: Question) -> list[tuple[int, Any]]:
-    with_value = [each for each in found if each[1] is not None]
-    without = [each for each in found if each[1] is None]
-    with_value.sort(key=lambda each: each[0])
-    with_value.sort(
-        key=lambda each: tokens.whole(each[1]).encode() if isinstance(each[1], str) else each[1],
-        reverse=question.sort.descending,
-    )
-    return with_value + sorted(without)
+    """By id, then by the last key, ..., then by the first one: sorting keeps the order of equal ones."""
+    found = sorted(found)
+    for place, key in reversed(list(enumerate(question.sort.keys))):
+
+        def value(each: tuple[int, Any], place: int = place) -> Any:
+            return each[1][place] if question.sort.then is not None else each[1]
+
+        with_value = [each for each in found if value(each) is not None]
+        without = [each for each in found if value(each) is None]
+        with_value.sort(
+            key=lambda each: tokens.whole(value(each)).encode() if isinstance(value(each), str) else value(each),
+            reverse=key.descending,
+        )
+        found = with_value + without
+    return found

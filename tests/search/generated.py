@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 from hypothesis import strategies as st
@@ -41,7 +41,7 @@ from beamcat.search.question import (
 )
 
 _FIELDS = (
-    Field("title", Kind.WORDS, weight=2),
+    Field("title", Kind.WORDS, sorted=True, weight=2),
     Field("notes", Kind.WORDS, several=True),
     Field("name", Kind.NAME),
     Field("code", Kind.CODE, counted=True),
@@ -209,8 +209,13 @@ def _combined(parts: st.SearchStrategy[Predicate]) -> st.SearchStrategy[Predicat
 
 
 predicates = st.recursive(leaves, _combined, max_leaves=5)
-sorts = st.builds(
-    Sort, st.sampled_from((None, "id", "name", "code", "size", "when", "type", "investigation")), st.booleans()
+SORTABLE = ("name", "code", "title", "size", "when", "type", "investigation")
+_chains = st.lists(
+    st.tuples(st.sampled_from(SORTABLE), st.booleans()), min_size=2, max_size=4, unique_by=lambda k: k[0]
+)
+sorts = st.one_of(
+    st.builds(Sort, st.sampled_from((None, "id", *SORTABLE)), st.booleans()),
+    _chains.map(lambda keys: reduce(lambda then, key: Sort(*key, then), reversed(keys), None)),
 )
 counts = st.one_of(
     st.builds(Terms, st.sampled_from(("type", "people", "code", "labels")), st.integers(1, 8)),

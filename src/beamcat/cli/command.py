@@ -22,6 +22,7 @@ from beamcat.cli import (
     sessions,
     settings,
     targets,
+    thumbnails,
     tokens,
     units,
     users,
@@ -65,6 +66,7 @@ app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(units.app, name="units")
 app.add_typer(search.app, name="search")
 app.add_typer(targets.app, name="targets")
+app.add_typer(thumbnails.app, name="thumbnails")
 app.add_typer(settings.app, name="settings")
 
 

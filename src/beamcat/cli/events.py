@@ -153,7 +153,7 @@ def moment(text: str) -> datetime:
 
 
 def json_line(event: Event) -> str:
-    """The event as one line of JSON; `ids` are pairs of first and last id."""
+    """The event as one line of JSON; `ids` are pairs of first and last id, and so are those in `former`, by entity."""
     members = {
         "position": event.position,
         "at": event.at,
@@ -163,5 +163,6 @@ def json_line(event: Event) -> str:
         "operation": event.operation.value,
         "origin": event.origin.value,
         "ids": event.ids,
+        "former": event.former,
     }
     return orjson.dumps(members).decode()

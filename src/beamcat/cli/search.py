@@ -27,13 +27,14 @@ from beamcat.search.documents.statement import Documents
 from beamcat.search.engine import Engine
 from beamcat.search.opening import indexed_documents, open_engine
 from beamcat.search.rebuilding.building import Manner, Rebuilt, rebuild
-from beamcat.search.rebuilding.checking import Checker, Finding
+from beamcat.search.rebuilding.checking import CATCHES_UP_WITHIN_S, Behind, Checker, Finding
 from beamcat.search.rebuilding.estimating import estimated
 from beamcat.search.rebuilding.following import is_followed, populate_all
+from beamcat.search.rebuilding.history import is_of_later_state
 from beamcat.search.rebuilding.plan import newest_position
 from beamcat.search.rebuilding.population import mend
 from beamcat.search.rebuilding.progress import Progress as Made
-from beamcat.search.rebuilding.record import under_way
+from beamcat.search.rebuilding.record import settle, under_way
 from beamcat.serve.databases import database_url, running_database
 
 app = typer.Typer(help="The index of search: how it is, and whether it is right.", no_args_is_help=True)
@@ -44,6 +45,18 @@ Entities = Annotated[
     list[str] | None, typer.Argument(metavar="[ENTITY]...", help="Such as `Datafile`; all that are indexed otherwise.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, one object per line, for programs.")]
+
+
+_BEHIND = {
+    Behind.FOLLOWED_BY_NOBODY: (
+        "The index is behind the catalogue, and no server runs that follows the changes: what differs may be no more"
+        " than these. Start the server and check again."
+    ),
+    Behind.SLOWLY_FOLLOWED: (
+        f"The index did not come to where the catalogue is within {CATCHES_UP_WITHIN_S:.0f} s: what differs may just be"
+        " on its way. `beamcat search check --wait` waits for it."
+    ),
+}
 
 
 def reindex(
@@ -93,21 +106,25 @@ def search_check(
     home: Home = None,
     *,
     mend_: Annotated[bool, typer.Option("--mend", help="Write again what is wrong.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the index as long as a server follows, not only for a minute.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare the index of search with the catalogue, document by document, and print what differs.
 
-    What is just being changed is waited for while a server runs. The exit code is 1 when something differs.
+    What is just being changed is waited for while a server runs: a minute, unless with `--wait`. The exit code is 1
+    when something differs.
 
     Example: `beamcat search check Investigation Dataset`
     """
     settings = settings_of(config, home)
     found = 0
 
-    async def work(opened: _Opened) -> bool:
+    async def work(opened: _Opened) -> Behind | None:
         nonlocal found
         chosen = _chosen(entities, opened.documents)
-        checker = Checker(opened.database, opened.engine, opened.documents)
+        checker = Checker(opened.database, opened.engine, opened.documents, patient=wait)
         with _bar("Comparing", TextColumn("{task.fields[found]:,} findings")) as bar:
             total = sum([await estimated(opened.database, opened.documents[entity]) for entity in chosen])
             task = bar.add_task("", total=total, found=0)
@@ -121,12 +138,12 @@ def search_check(
                             await mend(opened.database, entity, [finding.id for finding in some])
             if mend_ and found:
                 await populate_all(opened.database, opened.engine, opened.documents)
-        return checker.is_behind
+        return checker.behind
 
-    is_behind = _on_engine(settings, work)
+    behind = _on_engine(settings, work)
     console = Console(stderr=True, highlight=False)
-    if is_behind:
-        console.print("The index is behind the catalogue: it follows while a server runs.")
+    if behind is not None:
+        console.print(_BEHIND[behind], soft_wrap=True)
     console.print(f"{found:,} documents differ{'; they were written again' if mend_ and found else ''}.")
     if found:
         raise typer.Exit(1)
@@ -153,6 +170,12 @@ def search_status(config: Config = None, home: Home = None, *, as_json: AsJson =
     console.print(f"Engine: {status['engine']}")
     if status["position"] is None:
         console.print("Position: there is no index yet, or it is of another version")
+    elif status["is_of_later_state"]:
+        console.print(
+            f"Position: {status['position']:,}, which the catalogue has not come to: an older state of it was restored."
+            " The server that follows changes rebuilds the index by itself; `beamcat reindex` does so with all cores",
+            soft_wrap=True,
+        )
     else:
         console.print(f"Position: {status['position']:,}, {status['behind']:,} events behind the catalogue")
     console.print(f"Changes: {'followed by a server' if status['is_followed'] else 'nobody follows them just now'}")
@@ -164,7 +187,10 @@ async def _status(opened: _Opened) -> dict[str, Any]:
     holdings = {each.entity: each for each in await opened.engine.holdings()}
     newest = await newest_position(opened.database)
     position = await opened.engine.position()
+    await settle(opened.database, opened.engine)
     rebuilding = await under_way(opened.database)
+    async with opened.database.connection() as connection:
+        is_of_later = await is_of_later_state(connection, position)
     entities = []
     for entity, documents in opened.documents.items():
         held = holdings.get(entity)
@@ -181,6 +207,7 @@ async def _status(opened: _Opened) -> dict[str, Any]:
         "engine": opened.settings.search.engine,
         "position": position,
         "behind": None if position is None else max(0, newest - position),
+        "is_of_later_state": is_of_later,
         "is_followed": await is_followed(opened.database),
         "entities": entities,
         "rebuild": None if rebuilding is None else asdict(rebuilding),

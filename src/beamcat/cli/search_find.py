@@ -61,7 +61,7 @@ def find(
         typer.Option(metavar="NAME", help="Count values, as `instrument` or `date:year`; may be repeated."),
     ] = None,
     sort: Annotated[
-        str, typer.Option(metavar="NAME", help="`relevance`, or a field such as `date`; `-date` is the last first.")
+        str, typer.Option(metavar="NAME", help="`relevance`, or fields such as `title,-date`; `-` is the last first.")
     ] = "relevance",
     limit: Annotated[int, typer.Option(min=0, max=10_000, help="Hits of a page.")] = 20,
     every: Annotated[bool, typer.Option("--all", help="Go on to the last hit.")] = False,

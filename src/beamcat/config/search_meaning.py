@@ -15,10 +15,11 @@ class SearchMeaningSettings(Section):
     enabled: bool = False
     """Whether texts are read for their meaning, and can be searched by it."""
     model: str = Field("learned", min_length=1)
-    """What tells the meaning of a text: `learned` is learned from the texts of this catalogue; other names are entry
-    points of the group `beamcat.meaning`, by which other packages bring a model."""
+    """What tells the meaning of a text: `learned` is learned from the texts of this catalogue; `sentences` was trained
+    on other texts, and has to be installed; other names are entry points of the group `beamcat.meaning`, by which other
+    packages bring a model."""
     options: dict[str, Any] = Field(default_factory=dict, repr=False)
-    """What the model of another package is told; its documentation says what it takes."""
+    """What the model is told, if it is not `learned`; its documentation says what it takes."""
     learns_as: str = "anon/anon"
     """`learned` learns only from what this user may read. Everybody who searches is told something of what it has
     learned, so this should be a user who sees what is open to all."""

@@ -39,6 +39,8 @@ _SECRET_KEYS = frozenset(
 )
 _SESSION_ID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _TOKEN = re.compile(r"beamcat_[A-Za-z0-9_-]{24,}", re.ASCII)
+_SHARED = re.compile(r"/shared/[A-Za-z0-9_-]{20,}", re.ASCII)
+"""The address of a share, whose key opens it."""
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
 _FREE_TEXT = ("event", "message", "error", "exception", "path")
 
@@ -118,7 +120,9 @@ def without_secrets(text: str) -> str:
 
 
 def without_tokens(text: str) -> str:
-    """`text` without the tokens of scripts, and without beginnings of them. Nothing else looks like them."""
+    """`text` without the tokens of scripts and the keys of shares, and without beginnings of them."""
+    if "/shared/" in text:
+        text = _SHARED.sub(f"/shared/{HIDDEN}", text)
     return _TOKEN.sub(f"beamcat_{HIDDEN}", text) if "beamcat_" in text else text
 
 

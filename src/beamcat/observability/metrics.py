@@ -78,6 +78,12 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._search_is_of_later_state = Gauge(
+            "beamcat_search_of_later_state",
+            "1 while the index of search is of a later state of the catalogue, which was restored since",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self._by_operation: dict[tuple[str, str], Histogram] = {}
         self._by_status: dict[tuple[str, str, int], Counter] = {}
 
@@ -126,6 +132,10 @@ class Metrics:
     def search_waits(self, waits: bool) -> None:
         """Whether the index of search cannot be written."""
         self._search_waits.set(waits)
+
+    def search_is_of_later_state(self, is_so: bool) -> None:
+        """Whether the index of search knows of changes that the catalogue has never seen."""
+        self._search_is_of_later_state.set(is_so)
 
     def pool(self, states: Mapping[str, int]) -> None:
         """How the connections of this worker are at the moment."""

@@ -32,6 +32,7 @@ from beamcat.search.question import (
     Sort,
     Unranked,
 )
+from beamcat.search.seen import as_seen
 from beamcat.search.wanted import HowMany
 
 COUNT_UP_TO = 10_000
@@ -85,6 +86,8 @@ def place_of(hit: Hit, sort: Sort) -> After:
 
 async def ask(parts: Parts, caller: Caller, wanted: EntityWanted) -> EntityFound:
     """The hits from `after` on, at most `limit`, how many there are in all, and the facets."""
+    match, *narrowing = await as_seen(parts, caller, wanted.entity, (wanted.match, *wanted.filters.values()))
+    wanted = replace(wanted, match=match, filters=dict(zip(wanted.filters, narrowing, strict=True)))
     allowed = await parts.rights.allowed(caller, wanted.entity)
     question = Question(
         wanted.entity,

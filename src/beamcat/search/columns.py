@@ -106,9 +106,13 @@ class Shape:
 
     def _text(self, field: Field) -> _Shaper:
         words = self._words(field)
+        whole = f"{field.name}.whole" if field.sorted else None
 
         def shape(value: Any, columns: Columns, has: list[str], _: Mapping[str, Any]) -> None:
-            words(texts(value), columns, has)
+            values = texts(value)
+            words(values, columns, has)
+            if whole is not None:
+                columns[whole] = list(map(tokens.whole_of, values))
 
         return shape
 

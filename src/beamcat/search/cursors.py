@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import orjson
 
 from beamcat.errors import BadParameter
+from beamcat.search.question import SortValue
 from beamcat.search.wanted import Wanted
 
-After = tuple[float | str | None, int]
+After = tuple[SortValue, int]
 """Sort value and id."""
 
 _LONGEST = 20_000
@@ -59,12 +60,13 @@ def read(wanted: Wanted) -> Cursor | None:
 
 
 def checked(value: object, id_: object) -> After:
-    """A sort value and an id that somebody handed in. Raises `ValueError` for what can be neither."""
-    if isinstance(value, bool) or not isinstance(value, float | int | str | None):
+    """A sort value, or a list of several, and an id that somebody handed in. Raises `ValueError` for anything else."""
+    values = tuple(value) if isinstance(value, list) else (value,)
+    if any(isinstance(one, bool) or not isinstance(one, float | int | str | None) for one in values):
         raise ValueError("no sort value")
     if isinstance(id_, bool) or not isinstance(id_, int) or not -_LONGEST_ID <= id_ < _LONGEST_ID:
         raise ValueError("no id")
-    return value, id_
+    return values if isinstance(value, list) else values[0], id_
 
 
 def _digest(wanted: Wanted) -> str:

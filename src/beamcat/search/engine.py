@@ -83,6 +83,9 @@ class Engine(Protocol):
         Several processes may do so at a time, each with shards of its own.
         """
 
+    async def is_building(self) -> bool:
+        """Whether an index was begun that is neither asked yet nor abandoned."""
+
     async def close(self) -> None:
         """Let go of everything."""
 

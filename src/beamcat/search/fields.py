@@ -24,7 +24,7 @@ class Kind(Enum):
     AMOUNT = "amount"
     """A whole number (size, count). Ranges; sorted by; counted in ranges."""
     WORDS = "words"
-    """Text in a human language. Words, phrases, prefixes, patterns, typing errors; ranked."""
+    """Text in a human language. Words, phrases, prefixes, patterns, typing errors; ranked; sorted by if declared so."""
     NAME = "name"
     """A short string. What WORDS can, equality of all of it, its beginning, and what it contains; sorted by."""
     CODE = "code"
@@ -40,6 +40,15 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
+class Owner:
+    """Whose words a field holds: those in `field` of objects of `entity`, whose ids are in the ID field `by`."""
+
+    by: str
+    entity: str
+    field: str
+
+
+@dataclass(frozen=True)
 class Field:
     """One field of a document.
 
@@ -50,10 +59,14 @@ class Field:
     kind: Kind
     several: bool = False
     counted: bool = False
+    sorted: bool = False
+    """For WORDS of one value: whether hits can be sorted by all of it."""
     weight: float = 1.0
     """How much a match in it counts against the others, when no field was named."""
     ends_in: str | None = None
     """For a PATH: the NAME that its last component usually is. An engine need not hold that twice."""
+    owner: Owner | None = None
+    """For words of something else that the object belongs to, or has: who may not read that must not find them."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from beamcat.search.highlighting import Highlighting
 from beamcat.search.language import names
 from beamcat.search.language.lookups import Lookups
 from beamcat.search.language.lookups import OtherDocuments as Others
-from beamcat.search.language.meaning import Handling, Note
+from beamcat.search.language.meaning import Asked as LookedUp
+from beamcat.search.language.meaning import Exactly, Handling, Note, Table
 from beamcat.search.language.names import Key, Own
 from beamcat.search.language.reading import BOX, BOX_ANY, LUCENE, Language, read
 from beamcat.search.language.reading import Manner as Reads
@@ -27,12 +28,13 @@ from beamcat.search.lookups import CatalogueLookups, OtherDocuments
 from beamcat.search.pages import Row
 from beamcat.search.parts import Parts
 from beamcat.search.public_fields import PUBLIC_FIELDS
-from beamcat.search.question import Bucket, Hit, Predicate, Sort
-from beamcat.search.sorting import is_sortable
-from beamcat.search.tokens import whole
+from beamcat.search.question import Bucket, Hit, Nothing, OneOf, Predicate, Sort
+from beamcat.search.sorting import is_sortable, rank
 from beamcat.search.wanted import FacetFound, Found, FoundHit, HowMany, Manner, SortAsked, Wanted
 
 _LEFT = (Handling.NOTHING, Handling.IGNORED)
+MINE = "mine"
+"""What the filter for one's own data is called; no field is."""
 FILLING = 0.5
 """Part of the time for a question in which pages are filled up by further blocks."""
 
@@ -115,7 +117,18 @@ class Finding:
         reading = read(wanted.text, entity, language, manner)
         understood = await settled(reading, entity, language, self._lookups, self._others)
         filters = await filtered(wanted.filters, entity, language, self._lookups, self._others)
+        if wanted.mine:
+            filters = {**filters, MINE: await self._own(entity)}
         return _Asked(entity, understood.predicate, filters, sort, understood.notes)
+
+    async def _own(self, entity: str) -> Predicate:
+        """What belongs to investigations of the caller."""
+        field = names.INVESTIGATION_IDS.get(entity)
+        if field is None:
+            return Nothing()
+        asked = LookedUp(Table.INVESTIGATION_OF_USER, Exactly(self._caller.name))
+        ids = (await self._lookups.find([asked]))[asked].ids
+        return OneOf(field, ids) if ids else Nothing()
 
     async def _ask(self, asked: _Asked, after: Mapping[str, After], countings: Sequence[Counting]) -> EntityFound:
         wanted = self._wanted
@@ -195,7 +208,8 @@ def sort_of(sort: SortAsked | None, entity: str, language: Language) -> Sort:
     document = language.documents[entity]
     match names.target(language.documents, entity, sort.field):
         case Own((held, *_)) | Key(held) if held in document.fields and is_sortable(document.fields[held]):
-            return Sort(held, sort.descending)
+            then = None if sort.then is None else sort_of(sort.then, entity, language)
+            return Sort(held, sort.descending, then)
         case _:
             raise BadParameter(f"hits of {entity} cannot be sorted by {sort.field}")
 
@@ -212,14 +226,7 @@ def _rank(hit: Hit, sort: Sort, at: int) -> tuple[object, ...]:
     """What hits of several entities are put into order by: as an engine orders those of one."""
     if sort.field is None:
         return (-(hit.score or 0.0), at, hit.id)
-    value = hit.id if sort.field == "id" else hit.sort_value
-    if value is None:
-        return (2, 0, at, hit.id)
-    if isinstance(value, str):
-        codes = tuple(whole(value).encode())
-        # the end of a text stands before all that could follow it
-        return (1, (*(-code for code in codes), 1) if sort.descending else codes, at, hit.id)
-    return (0, -value if sort.descending else value, at, hit.id)
+    return (rank(hit.id if sort.field == "id" else hit.sort_value, sort), at, hit.id)
 
 
 def _next(

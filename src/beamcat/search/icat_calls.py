@@ -1,6 +1,6 @@
 """ICAT's own search calls (section B.8 of its API): blocks of hits, filtered by what the caller may read.
 
-Sorting is by the first of the fields that hits can be sorted by, then by id.
+Sorting is by those of the fields that hits can be sorted by, then by id.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from beamcat.search.language.reading import Language
 from beamcat.search.lookups import CatalogueLookups, OtherDocuments
 from beamcat.search.parts import Parts
 from beamcat.search.question import Predicate, Sort
-from beamcat.search.wanted import Dimensions, IcatFound, IcatHit, SortAsked
+from beamcat.search.wanted import MOST_SORTS, Dimensions, IcatFound, IcatHit, SortAsked
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,23 @@ class IcatCalls:
         return await ask(self._parts, self._caller, one)
 
     def _sort(self, wanted: IcatWanted) -> Sort:
-        """By the first field that it can be; by id if by none of them."""
+        """By the fields that it can be, up to the id; by id if by none of them."""
+        keys: list[Sort] = []
         for name, descending in wanted.sort:
             try:
-                return sort_of(SortAsked(name, descending), wanted.query.target, self._language)
+                key = sort_of(SortAsked(name, descending), wanted.query.target, self._language)
             except BadParameter:
                 continue
-        return Sort("id") if wanted.sort else Sort()
+            if key.field == "id":
+                if not keys:
+                    return key
+                break
+            if key.field not in {one.field for one in keys}:
+                keys.append(key)
+        found: Sort | None = None
+        for key in reversed(keys[:MOST_SORTS]):
+            found = replace(key, then=found)
+        return found or (Sort("id") if wanted.sort else Sort())
 
     def _too_many(self) -> ValidationFailed:
         return ValidationFailed(f"attempt to return more than {self._max_entities} entities")
@@ -111,7 +121,7 @@ def _search_after(after: After, sort: Sort) -> Mapping[str, Json]:
     told: dict[str, Json] = {"doc": id_, "shardIndex": 0}
     if sort.field is None:
         told["score"] = value
-    told["fields"] = [value, id_]
+    told["fields"] = [*value, id_] if isinstance(value, tuple) else [value, id_]
     return told
 
 
@@ -121,9 +131,9 @@ def _after(given: Json | None, sort: Sort) -> After | None:
         return None
     fields = given.get("fields") if isinstance(given, dict) else given
     try:
-        if not isinstance(fields, list) or len(fields) < 2:
+        if not isinstance(fields, list) or len(fields) < 2 or (sort.then and len(fields) != len(sort.keys) + 1):
             raise ValueError("no fields")
-        value, id_ = cursors.checked(fields[0], fields[-1])
+        value, id_ = cursors.checked(fields[:-1] if sort.then else fields[0], fields[-1])
     except ValueError as error:
         raise BadParameter("search_after is not from an answer of this server") from error
     if sort.field is None and not isinstance(value, float | int):

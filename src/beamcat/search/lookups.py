@@ -14,6 +14,7 @@ from beamcat.search.language.naming import fits
 from beamcat.search.parts import Parts
 from beamcat.search.question import Facet, Predicate, Question, Terms
 from beamcat.search.rights import Allowed
+from beamcat.search.seen import as_seen
 
 TOLD = 4
 """Names of what was found that people may be told."""
@@ -115,6 +116,7 @@ class OtherDocuments:
         Raises `ValidationFailed` if there are more than the settings allow.
         """
         allowed = await self._parts.rights.allowed(self._caller, entity)
+        (predicate,) = await as_seen(self._parts, self._caller, entity, [predicate])
         if member is not None and allowed.exact:
             return await self._members(entity, predicate, member, allowed)
         question = Question(entity, match=predicate, allowed=allowed.predicate)

@@ -7,7 +7,7 @@ that a user wrote: `search.language` reads that.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 
@@ -192,12 +192,26 @@ Predicate = (
 )
 
 
+Value = float | str | None
+SortValue = Value | tuple[Value, ...]
+"""What a hit is sorted by: one value, or those of several fields."""
+
+
 @dataclass(frozen=True)
 class Sort:
-    """What hits are ordered by. `field` none is relevance, best first. Ties are broken by id, ascending."""
+    """What hits are ordered by. `field` none is relevance, best first.
+
+    Equal ones are ordered by `then`; what is equal in all fields by id, ascending. Relevance and ids stand alone.
+    """
 
     field: str | None = None
     descending: bool = False
+    then: Sort | None = None
+
+    @property
+    def keys(self) -> tuple[Sort, ...]:
+        """The fields in their order, each as a sort of its own."""
+        return (replace(self, then=None), *(() if self.then is None else self.then.keys))
 
 
 @dataclass(frozen=True)
@@ -268,7 +282,7 @@ class Question:
     filters: Mapping[str, Predicate] = field(default_factory=dict)
     sort: Sort = field(default_factory=Sort)
     limit: int = 10
-    after: tuple[float | str | None, int] | None = None
+    after: tuple[SortValue, int] | None = None
     """The sort value and id of the last hit of the page before."""
     count_up_to: int | None = 10_000
     """Counting costs time for every hit: beyond so many, only that there are more is told. None: count all."""
@@ -281,7 +295,7 @@ class Hit:
 
     id: int
     score: float | None
-    sort_value: float | str | None
+    sort_value: SortValue
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any as Json
 from beamcat.access.caller import Caller
 from beamcat.search.asking import EntityWanted, ask
 from beamcat.search.columns import SUGGESTED
+from beamcat.search.fields import DocumentType
 from beamcat.search.guide import fields_of
 from beamcat.search.language.meaning import Table
 from beamcat.search.language.names import Called, Own, target
@@ -127,6 +128,15 @@ class Suggesting:
     async def _words_of(self, entity: str, fields: Sequence[str] | None, typed: str) -> list[str]:
         document = self._language.documents[entity]
         held = fields or [name for name in document.asked if document.fields[name].kind in SUGGESTED]
+        # words of something else are suggested to who may read that
+        own = [name for name in held if document.fields[name].owner is None]
+        of_others = await asyncio.gather(*(self._words_of(*each, typed) for each in _owners(document, held)))
+        found = await self._own_words(entity, own, typed) if own else []
+        return list(dict.fromkeys([*found, *(word for each in of_others for word in each)]))
+
+    async def _own_words(self, entity: str, held: Sequence[str], typed: str) -> list[str]:
+        if entity not in self._parts.settings.entities:
+            return []
         allowed = await self._parts.rights.allowed(self._caller, entity)
         start = words(typed)
         if len(start) != 1:  # what is typed is replaced as a whole
@@ -193,12 +203,27 @@ class Suggesting:
         return [_object(SuggestionKind.PERSON, "User", row, field) for row in rows]
 
 
+def completed(text: str, suggestion: str) -> str:
+    """The text with a suggestion in the place of its last word; what marks that (`+`, `-`, `(`) stays."""
+    match = _LAST.search(text[-LOOKED_AT:])
+    last = "" if match is None else match[0].lstrip("+-(")
+    return f"{text[: len(text) - len(last)]}{suggestion}"
+
+
 async def _in_time(found: Found) -> list[Suggestion]:
     try:
         async with asyncio.timeout(WITHIN_S):
             return await found
     except TimeoutError:
         return []
+
+
+def _owners(document: DocumentType, fields: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Of fields that hold words of something else, by its entity, the fields that it holds them in itself."""
+    found: dict[str, list[str]] = {}
+    for owner in filter(None, (document.fields[name].owner for name in fields)):
+        found.setdefault(owner.entity, []).append(owner.field)
+    return list(found.items())
 
 
 def _word(kind: SuggestionKind, label: str, text: str) -> Suggestion:

@@ -133,6 +133,12 @@ class Units:
         return None if unit.dimensionless and not str(unit) else unit
 
 
+@lru_cache(maxsize=4)
+def shared_units(aliases: str) -> Units:
+    """The units with these aliases: read once for a process, which takes about half a second."""
+    return Units(aliases)
+
+
 def same_as(value: float) -> tuple[float, float]:
     """The interval of what counts as equal to a value that was converted."""
     margin = abs(value) * _CLOSE

@@ -12,8 +12,13 @@ from enum import StrEnum
 from typing import Any as Json
 from typing import Literal
 
+from beamcat.errors import BadParameter
 from beamcat.search.language.meaning import Note
 
+RELEVANCE = "relevance"
+"""Best first."""
+MOST_SORTS = 4
+"""Fields that hits can be sorted by at a time."""
 ENTITIES = ("Investigation", "Dataset", "Datafile", "Sample", "Instrument", "DataPublication")
 """What can be searched, as far as the settings have it."""
 
@@ -75,10 +80,37 @@ class FacetAsked:
 
 @dataclass(frozen=True, slots=True)
 class SortAsked:
-    """What hits are ordered by: a field of one value (`name`, `date`, `size`, ...). Ties: by id, ascending."""
+    """What hits are ordered by: a field of one value (`name`, `date`, `size`, ...).
+
+    Equal ones are ordered by `then`; what is equal in all fields by id, ascending.
+    """
 
     field: str
     descending: bool = False
+    then: SortAsked | None = None
+
+    @classmethod
+    def read(cls, text: str) -> SortAsked | None:
+        """The order that `instrument,-date` says: fields, each with `-` before it from the last to the first.
+
+        None for `relevance`, which stands alone. Raises `BadParameter` for more than `MOST_SORTS`.
+        """
+        names = [name.strip() for name in text.split(",")]
+        if len(names) > MOST_SORTS:
+            raise BadParameter(f"hits are sorted by {MOST_SORTS} fields at most")
+        if RELEVANCE in (name.removeprefix("-") for name in names):
+            if len(names) > 1:
+                raise BadParameter(f"{RELEVANCE} cannot be combined with fields to sort by")
+            return None
+        found: SortAsked | None = None
+        for name in reversed(names):
+            found = cls(name.removeprefix("-"), name.startswith("-"), found)
+        return found
+
+    def written(self) -> str:
+        """What `read` reads."""
+        first = f"{'-' if self.descending else ''}{self.field}"
+        return first if self.then is None else f"{first},{self.then.written()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +135,8 @@ class Wanted:
     """Whether to tell where in the hits the words stand."""
     source: tuple[str, ...] | None = None
     """Fields of the hits that are told, by their public names; none: all that the caller may see."""
+    mine: bool = False
+    """Only what belongs to investigations that the caller takes part in, or at whose instrument they are scientist."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,9 @@ async def test_sorted_pages_go_on_to_the_end(catalogue: Searched) -> None:
     last = (await catalogue.api(**asked, after=first["next"])).json()
     assert [hit["source"]["name"] for hit in last["hits"]] == ["empty_cell"]
     assert "next" not in last
+    every = (await catalogue.api(kind="dataset", sort="-type.id,-date")).json()["hits"]
+    told = [(hit["source"]["type.id"], hit["source"]["startDate"]) for hit in every]
+    assert told == sorted(told, reverse=True)
 
 
 async def test_facets_tell_filters_that_go_back(catalogue: Searched) -> None:

@@ -251,13 +251,27 @@ async def test_the_older_of_two_positions_counts(site: Site) -> None:
         assert await following.stored_position() == await following.newest()
 
 
-async def test_an_index_from_the_future_of_the_catalogue_is_told_in_the_log(
+async def test_an_index_from_the_future_of_the_catalogue_is_told_of_and_made_anew(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with feeding(site.database) as following:
+    pages: list[bytes] = []
+
+    async def first() -> None:
+        pages.append(following.metrics.page([]))
+        following.engine.asked = Generation()
+
+    await investigation(site)
+    async with feeding(site.database, first=first) as following:
+        await following.feed()
+        assert not pages
+        following.restart()
         assert following.engine.asked is not None
         following.engine.asked.position = 1000
         await following.feed()
+        assert b"beamcat_search_of_later_state 1.0" in pages[0]
+        assert b"beamcat_search_of_later_state 0.0" in following.metrics.page([])
+        assert following.engine.asked.position == await following.newest()
+    assert len(pages) == 1
     assert "of a later state of the catalogue" in capsys.readouterr().out
 
 

@@ -1,6 +1,7 @@
 """What search by meaning costs.
 
 python -m tests.search.meanings.measure --investigations 200000 --folder /tmp/measure
+python -m tests.search.meanings.measure --investigations 10000 --folder /tmp/measure --model sentences
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from beamcat.database.pool import Database
 from beamcat.database.schema import initialise
 from beamcat.search.meanings.asking import Meanings
 from beamcat.search.meanings.keeping import Keeper
+from beamcat.search.meanings.model import LEARNED, plugin_model
 from beamcat.search.meanings.models import Models
 from tests.catalogue.site import ROOT, Site
 from tests.search.meanings.conftest import PUBLIC
@@ -62,8 +64,9 @@ async def filled(site: Site, number: int) -> None:
         await connection.execute("ANALYZE")
 
 
-async def main(number: int, folder: Path) -> None:
+async def main(number: int, folder: Path, model: str) -> None:
     """Fill, learn, read, ask."""
+    brought = None if model == LEARNED else plugin_model(model, {})
     settings = DatabaseSettings()
     with EmbeddedPostgres(folder / "home", settings) as server:
         initialise(server.url, settings)
@@ -73,12 +76,13 @@ async def main(number: int, folder: Path) -> None:
                 await filled(site, number)
             await site.rulebooks.current()
             meaning = SearchMeaningSettings(enabled=True, share=1.0, timeout_s=120)
-            models = Models(database, None)
+            models = Models(database, brought)
             keeper = Keeper(database, site.rulebooks, meaning, models)
             for what in ("learning and reading", "comparing again"):
-                begun = time.perf_counter()
+                begun, used = time.perf_counter(), time.process_time()
                 await keeper.look()
-                print(f"{what}: {time.perf_counter() - begun:.1f} s")
+                took, used = time.perf_counter() - begun, time.process_time() - used
+                print(f"{what}: {took:.1f} s, of which {used:.1f} s of this process's processors")
             print("texts:", await site.value("SELECT count(*) FROM meaning"))
             print("size:", await site.value("SELECT pg_size_pretty(pg_total_relation_size('meaning'))"))
             meanings = Meanings(database, site.rulebooks, meaning, models, folder / "meaning")
@@ -87,13 +91,15 @@ async def main(number: int, folder: Path) -> None:
             await site.make("InvestigationUser", investigation=last, user=ann.user_id, role="PI")
             few = Caller("db/few", groups=frozenset({-1}))
             for name, caller in (("root", ROOT), ("nobody", Caller("anon/anon")), ("team", ann), ("unknown", few)):
-                times = []
+                times, used = [], time.process_time()
                 for question in QUESTIONS * 3:
                     begun = time.perf_counter()
                     nearest = await meanings.by_meaning(caller, "Investigation", question, 10)
                     times.append(1000 * (time.perf_counter() - begun))
+                used = 1000 * (time.process_time() - used) / len(times)
                 print(
-                    f"{name}: first {times[0]:.0f} ms, then {sorted(times[1:])[5]:.0f} ms, {len(nearest.found)} found"
+                    f"{name}: first {times[0]:.0f} ms, then {sorted(times[1:])[5]:.0f} ms, {used:.0f} ms of processors;"
+                    f" {len(nearest.found)} found"
                 )
             # nothing is open any longer: all that is close is asked for, and none of it may be read
             await site.rows(
@@ -111,5 +117,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--investigations", type=int, default=200_000)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--model", default=LEARNED)
     arguments = parser.parse_args()
-    asyncio.run(main(arguments.investigations, arguments.folder))
+    asyncio.run(main(arguments.investigations, arguments.folder, arguments.model))

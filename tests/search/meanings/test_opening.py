@@ -87,9 +87,10 @@ def test_nothing_of_it_is_imported_while_it_is_disabled(repository: Path) -> Non
 async def test_a_model_that_nobody_has_installed_is_named(database: Database, tmp_path: Path) -> None:
     site = Site(database)
     with pytest.raises(CannotUseModel) as caught:
-        open_meanings(settings(tmp_path, model="sentences"), database, site.rulebooks)
+        open_meanings(settings(tmp_path, model="phrases"), database, site.rulebooks)
     assert caught.value.message == (
-        "search.meaning.model: there is no model sentences; there are: learned. Install the package that brings it"
+        "search.meaning.model: there is no model phrases; there are: learned, sentences. "
+        "Install the package that brings it"
     )
 
 
@@ -99,7 +100,7 @@ async def test_a_model_that_nobody_has_installed_is_named(database: Database, tm
     [
         ("poor", "poor is no model, it has no name, size, far, places, unknown"),
         ("failing", r"cannot be started: OSError: no such file: /models/sentences"),
-        ("other", "there are: failing, learned, poor, sorter"),
+        ("other", "there are: failing, learned, poor, sentences, sorter"),
     ],
 )
 async def test_a_model_that_cannot_be_used_says_why(

@@ -83,7 +83,7 @@ async def findings(database: Database, settings: Settings, engine: Engine) -> li
     documents = indexed_documents(settings)
     checker = Checker(database, engine, documents)
     found = [each for entity in documents async for some in checker.check(entity) for each in some]
-    assert not checker.is_behind
+    assert checker.behind is None
     return found
 
 

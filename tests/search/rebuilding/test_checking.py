@@ -10,9 +10,10 @@ import pytest
 from beamcat.config import Settings
 from beamcat.database.pool import Database
 from beamcat.errors import Unavailable
+from beamcat.events.leading import lock_key
 from beamcat.search.engine import Engine
 from beamcat.search.rebuilding import checking, first_index
-from beamcat.search.rebuilding.checking import Checker, Finding, Wrong
+from beamcat.search.rebuilding.checking import Behind, Checker, Finding, Wrong
 from beamcat.search.rebuilding.following import FOLLOWER, populate_all
 from beamcat.search.rebuilding.population import mend
 from tests.catalogue.site import Site
@@ -120,7 +121,27 @@ async def test_an_index_that_nobody_keeps_up_is_said_to_be_behind(
     checker = Checker(indexed, engine, FEW)
     found = [finding async for some in checker.check("Dataset") for finding in some]
     assert found == [Finding("Dataset", 3, Wrong.DIFFERENT)]
-    assert checker.is_behind
+    assert checker.behind is Behind.FOLLOWED_BY_NOBODY
+
+
+async def test_an_index_that_is_followed_slowly_is_waited_for_if_that_is_wished(
+    indexed: Database, settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "CATCHES_UP_WITHIN_S", 0.3)
+    await Site(indexed).change("Dataset", 3, name="changed")
+
+    async def check(*, patient: bool) -> tuple[list[Finding], Behind | None]:
+        checker = Checker(indexed, engine, FEW, patient=patient)
+        return [each async for some in checker.check("Dataset") for each in some], checker.behind
+
+    async with indexed.own_connection() as conn:  # as a server that does not get on with it
+        await conn.execute("SELECT pg_advisory_lock(%s, %s)", lock_key(FOLLOWER))
+        assert await check(patient=False) == ([Finding("Dataset", 3, Wrong.DIFFERENT)], Behind.SLOWLY_FOLLOWED)
+        waiting = asyncio.create_task(check(patient=True))
+        await asyncio.sleep(0.6)
+        assert not waiting.done()
+    async with followed(indexed, settings, engine):
+        assert await waiting == ([], None)
 
 
 async def test_without_an_index_there_is_nothing_to_compare(

@@ -227,6 +227,26 @@ async def test_a_server_without_an_index_makes_one_by_itself(
     assert await differences(filled, engine) == []
 
 
+async def test_an_index_of_a_later_state_of_the_catalogue_is_made_anew(
+    filled: Database, settings: Settings, engine: Engine
+) -> None:
+    """And so is one that was begun in that state: nothing of it is gone on with."""
+    await first_index(settings, filled, engine, DOCUMENTS)
+    writing = await engine.writing()
+    await writing.put("Dataset", [b'{"id":9000,"digest":1,"investigation":1}'])
+    await writing.commit(500)
+    await writing.close()
+    begun = await engine.rebuild(list(DOCUMENTS))
+    await begun.put("Dataset", 0, [b'{"id":9001,"digest":1,"investigation":1}'])
+    await begun.commit("position 400")
+    await begun.close()
+    assert await engine.is_building()
+    await first_index(settings, filled, engine, DOCUMENTS)
+    assert await engine.position() == 0
+    assert not await engine.is_building()
+    assert await differences(filled, engine) == []
+
+
 async def test_a_server_waits_for_whoever_makes_the_first_index(
     filled: Database, settings: Settings, engine: Engine
 ) -> None:

@@ -137,6 +137,8 @@ VERSION_1 = {
 def test_a_kept_search_is_the_same_again() -> None:
     assert to_json(WANTED) == VERSION_1
     assert from_json(VERSION_1) == WANTED
+    several = Wanted(sort=SortAsked("date", True, SortAsked("name")))
+    assert from_json(to_json(several)) == several
     assert from_json(to_json(Wanted(limit=3, after="x", highlight=True, source=("name",)))) == Wanted()
 
 

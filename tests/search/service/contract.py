@@ -155,8 +155,23 @@ class SearchContract:
         both = await ordered(SortAsked("name"), "Dataset", "Sample")
         assert both == sorted(both)
         assert len(both) == 9
-        with pytest.raises(BadParameter, match="cannot be sorted by title"):
-            await ordered(SortAsked("title"))
+        assert await ordered(SortAsked("title"), "Investigation") == ["glass-1", "bone-1", "rust-1"]
+        with pytest.raises(BadParameter, match="hits of Dataset cannot be sorted by title"):
+            await ordered(SortAsked("title"), "Dataset")
+
+    async def test_hits_in_the_order_of_several_fields(self, known: Facility) -> None:
+        by_type = SortAsked("type.id", True, SortAsked("startDate", True))
+        found = await self.find(known, "", "Dataset", sort=by_type, limit=50)
+        told = [(hit.source["type.id"], hit.source["startDate"]) for hit in found.hits]
+        assert told == sorted(told, reverse=True)
+        assert len({kind for kind, _ in told}) == 2
+        assert len(told) == 6
+        # of several kinds of objects, mixed
+        by_size = SortAsked("size", then=SortAsked("name"))
+        mixed = await self.find(known, "", "Dataset", "Datafile", sort=by_size, limit=50)
+        told = [(hit.source["fileSize"], hit.source["name"]) for hit in mixed.hits]
+        assert told == sorted(told)
+        assert len(mixed.hits) == 18
 
     @pytest.mark.parametrize(
         "wanted",
@@ -165,6 +180,7 @@ class SearchContract:
             Wanted("", limit=4),
             Wanted("", ("Dataset", "Datafile", "Sample"), sort=SortAsked("name", descending=True), limit=3),
             Wanted("", ("Datafile",), sort=SortAsked("date"), limit=5),
+            Wanted("", ("Datafile", "Dataset"), sort=SortAsked("size", True, SortAsked("name")), limit=4),
             Wanted("nowhere scan", ("Datafile",), limit=5),
         ),
         ids=str,

@@ -225,6 +225,15 @@ async def test_sorting_by_a_field_leaves_out_the_score(known: Facility) -> None:
     hits = (await icat(known, query("Investigation"), sort=(("visitId", False),))).results
     assert [hit.source["visitId"] for hit in hits] == ["bone-1", "glass-1", "rust-1"]
     assert all(hit.score is None for hit in hits)
+    several = (("nothing of the kind", True), ("type.id", True), ("startDate", True), ("id", False), ("name", False))
+    first = await icat(known, query("Investigation"), sort=several, min_count=2, max_count=2)
+    assert len(first.search_after["fields"]) == 3
+    rest = await icat(known, query("Investigation"), sort=several, after=first.search_after)
+    told = [(hit.source["type.id"], hit.source["startDate"]) for hit in (*first.results, *rest.results)]
+    assert told == sorted(told, reverse=True)
+    assert len(set(told)) == 3
+    with pytest.raises(BadParameter, match="search_after is not from an answer of this server"):
+        await icat(known, query("Investigation"), sort=several, after=[1, 2])
     by_id = (await icat(known, query("Investigation"), sort=(("nothing of the kind", True),))).results
     assert [hit.id for hit in by_id] == sorted(hit.id for hit in by_id)
 

@@ -34,6 +34,7 @@ class KeptSearch(Model):
     kind: Annotated[tuple[KindOfObject, ...], Field(max_length=20)] = ()
     manner: Manner = Manner.BOX
     sort: Name = "relevance"
+    mine: bool = False
     filters: Annotated[tuple[FilterAsked, ...], Field(max_length=MOST_FILTERS)] = ()
     facets: Annotated[tuple[FacetAsked, ...], Field(max_length=MOST_FACETS)] = ()
 

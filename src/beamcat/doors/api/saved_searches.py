@@ -29,18 +29,17 @@ from beamcat.doors.api.saved_models import (
 )
 from beamcat.doors.api.search_answers import ENTITY_OF, KIND_OF, search_answer
 from beamcat.doors.api.search_models import FacetAsked, FilterAsked, RangeAsked, SearchAnswer
-from beamcat.doors.api.search_words import filters_in
 from beamcat.doors.core import Core, bearer
+from beamcat.doors.search_words import filters_in
 from beamcat.doors.urls import public_url
 from beamcat.errors import BeamcatError, Forbidden, Unavailable
 from beamcat.protection.visits import current_visit
 from beamcat.search import wanted
 from beamcat.search.saved.opening import Saved
 from beamcat.search.saved.searches import SavedSearch, Wish
-from beamcat.search.wanted import SortAsked, Wanted
+from beamcat.search.wanted import RELEVANCE, SortAsked, Wanted
 
 SUBJECT = "Saved searches"
-RELEVANCE = "relevance"
 PRIVATE = "private, no-cache"
 PUBLIC = "public, max-age=300"
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -201,7 +200,6 @@ async def _owned(asking: Asking[Any, Any], identifier: int) -> SavedSearch:
 
 def _wish(body: SavedSearchBody) -> Wish:
     asked = body.search
-    by = asked.sort.removeprefix("-")
     question = Wanted(
         text=asked.q,
         entities=tuple(dict.fromkeys(ENTITY_OF[kind] for kind in asked.kind)),
@@ -211,7 +209,8 @@ def _wish(body: SavedSearchBody) -> Wish:
             wanted.FacetAsked(**{**dict(one), "ranges": tuple(wanted.RangeAsked(**dict(each)) for each in one.ranges)})
             for one in asked.facets
         ),
-        sort=None if by == RELEVANCE else SortAsked(by, descending=asked.sort.startswith("-")),
+        sort=SortAsked.read(asked.sort),
+        mine=asked.mine,
     )
     return Wish(body.name, question, body.tell, body.email or None)
 
@@ -236,12 +235,13 @@ def _told(search: SavedSearch) -> SavedSearchTold:
 
 
 def _kept(kept: Wanted) -> KeptSearch:
-    sort = RELEVANCE if kept.sort is None else f"{'-' if kept.sort.descending else ''}{kept.sort.field}"
+    sort = RELEVANCE if kept.sort is None else kept.sort.written()
     return KeptSearch(
         q=kept.text,
         kind=tuple(KIND_OF[entity] for entity in kept.entities),
         manner=kept.manner,
         sort=sort,
+        mine=kept.mine,
         filters=tuple(FilterAsked(**_members(each)) for each in kept.filters),
         facets=tuple(
             FacetAsked(**{**_members(each), "ranges": tuple(RangeAsked(**_members(one)) for one in each.ranges)})

@@ -30,8 +30,8 @@ from beamcat.doors.api.search_models import (
     SuggestionParameters,
     Suggestions,
 )
-from beamcat.doors.api.search_words import facet_in, filters_in
 from beamcat.doors.core import Core
+from beamcat.doors.search_words import facet_in, filters_in
 from beamcat.errors import Unavailable
 from beamcat.search import wanted
 from beamcat.search.alike import Alike
@@ -40,7 +40,6 @@ from beamcat.search.service import Search
 from beamcat.search.wanted import SortAsked, Wanted
 
 SUBJECT = "Search"
-RELEVANCE = "relevance"
 NOT_THERE = "Search is not available on this server; its log says why"
 
 
@@ -78,11 +77,12 @@ async def _found(
             manner=asked.manner,
             filters=filters,
             facets=facets,
-            sort=_sort(asked.sort),
+            sort=SortAsked.read(asked.sort),
             limit=asked.limit,
             after=asked.after,
             highlight=asked.highlight,
             source=asked.fields or None,
+            mine=asked.mine,
         ),
     )
     return search_answer(found, highlight=asked.highlight)
@@ -160,12 +160,6 @@ def _alike(core: Core) -> Alike:
 
 def _entities(kinds: Iterable[KindOfObject]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ENTITY_OF[kind] for kind in kinds))
-
-
-def _sort(text: str) -> SortAsked | None:
-    if text.removeprefix("-") == RELEVANCE:
-        return None
-    return SortAsked(text.removeprefix("-"), descending=text.startswith("-"))
 
 
 CALLS: tuple[AnyCall, ...] = (

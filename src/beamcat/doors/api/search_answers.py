@@ -22,7 +22,7 @@ from beamcat.doors.api.search_models import (
     SimilarTold,
     SuggestionTold,
 )
-from beamcat.doors.api.search_words import filter_text, range_text
+from beamcat.doors.search_words import filter_text, range_text
 from beamcat.model import ICAT_ENTITIES, Kind
 from beamcat.search.alike import MeantHit, RelatedHit
 from beamcat.search.wanted import FacetFound, FacetValue, Found, FoundHit, Highlight, HowMany, Suggestion

@@ -51,13 +51,16 @@ class _Search(Model):
     """`box`: as in a search box; all words have to be there, or if nothing has all, some; what cannot be read is taken
     for words. `lucene`: as in ICAT; any of the words, and what cannot be read is an error."""
     sort: Name = "relevance"
-    """`relevance`, best first, or a field: `date`, and `-date` from the last to the first."""
+    """`relevance`, best first, or a field: `date`, and `-date` from the last to the first; or up to four fields with
+    commas between them, each for what is equal in those before: `instrument,-date`."""
     limit: Annotated[int, Field(ge=0, le=MOST_HITS)] = 20
     """Hits of a page. 0: only counts."""
     after: Cursor | None = None
     """`next` of the page before; everything else is as it was."""
     highlight: bool = False
     """Tell where in the hits the words stand."""
+    mine: bool = False
+    """Only what belongs to investigations that you take part in, or at whose instrument you are scientist."""
     fields: Names = ()
     """Fields of the hits to tell, such as `name` and `investigation.title`; none: all that the caller may see."""
 

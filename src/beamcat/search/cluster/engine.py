@@ -19,8 +19,8 @@ from beamcat.search.columns import SUGGESTED
 from beamcat.search.engine import Holding, Rebuild, Writing
 from beamcat.search.facets import MOST_VALUES, buckets, capped, check
 from beamcat.search.fields import DocumentType, Kind
-from beamcat.search.question import Answer, Hit, OneOf, Predicate, Question, Sort
-from beamcat.search.sorting import check_sortable
+from beamcat.search.question import Answer, Hit, OneOf, Predicate, Question, Sort, SortValue, Value
+from beamcat.search.sorting import check_sortable, is_text
 
 IDS_AT_ONCE = 10_000
 MOST_SIMILAR_WORDS = 25
@@ -164,6 +164,13 @@ class ClusterSearch:
             self._type(entity)
         return await ClusterRebuild.open(self._indices, entities)
 
+    async def is_building(self) -> bool:
+        """Whether an index was begun that is neither asked yet nor abandoned."""
+        generation = await self._indices.building()
+        if generation is None:
+            return False
+        return not any(index.endswith(f"-{generation}") for index in (await self._indices.asked()).values())
+
     async def close(self) -> None:
         """End the connections."""
         await self._client.close()
@@ -208,35 +215,49 @@ class ClusterSearch:
     def _sort(self, documents: DocumentType, sort: Sort) -> list[dict[str, Any]]:
         if sort.field is None:
             return [{"_score": "desc"}, {"id": "asc"}]
-        order = "desc" if sort.descending else "asc"
         if sort.field == "id":
-            return [{"id": order}]
-        column = f"{sort.field}.whole" if _is_text(documents, sort.field) else sort.field
-        return [{column: {"order": order, "missing": "_last"}}, {"id": "asc"}]
+            return [{"id": _order(sort)}]
+        keys = [(_column(documents, key), {"order": _order(key), "missing": "_last"}) for key in sort.keys]
+        return [*({column: how} for column, how in keys), {"id": "asc"}]
 
-    def _after(self, documents: DocumentType, sort: Sort, after: tuple[float | str | None, int]) -> list[Any]:
+    def _after(self, documents: DocumentType, sort: Sort, after: tuple[SortValue, int]) -> list[Any]:
         value, id_ = after
-        if sort.field is None:
-            return [float(value or 0), id_]
         if sort.field == "id":
             return [id_]
-        if isinstance(value, str):
-            return [tokens.whole(value), id_]
-        if value is None and not _is_text(documents, sort.field):
-            return [min(_ABSENT) if sort.descending else max(_ABSENT), id_]
-        return [value, id_]
+        values = value if isinstance(value, tuple) else (value,)
+        if sort.field is None:
+            return [float(values[0] or 0), id_]
+        return [*(_after(documents, key, one) for key, one in zip(sort.keys, values, strict=True)), id_]
 
     def _hit(self, documents: DocumentType, sort: Sort, hit: Mapping[str, Any]) -> Hit:
-        id_, value = int(hit["_id"]), hit["sort"][0]
+        id_, told = int(hit["_id"]), hit["sort"]
         if sort.field is None:
-            return Hit(id_, float(value), None)
-        if isinstance(value, str):
-            return Hit(id_, None, tokens.text_of(value))
-        return Hit(id_, None, None if value in _ABSENT else value)
+            return Hit(id_, float(told[0]), None)
+        values = tuple(map(_value, told[: len(sort.keys)]))
+        return Hit(id_, None, values if len(values) > 1 else values[0])
 
 
-def _is_text(documents: DocumentType, field: str) -> bool:
-    return documents.kind(field) in {Kind.NAME, Kind.CODE}
+def _order(key: Sort) -> str:
+    return "desc" if key.descending else "asc"
+
+
+def _column(documents: DocumentType, key: Sort) -> str:
+    assert key.field is not None
+    return f"{key.field}.whole" if is_text(documents.field(key.field)) else key.field
+
+
+def _value(told: float | str | None) -> Value:
+    if isinstance(told, str):
+        return tokens.text_of(told)
+    return None if told in _ABSENT else told
+
+
+def _after(documents: DocumentType, key: Sort, value: Value) -> Value:
+    if isinstance(value, str):
+        return tokens.whole(value)
+    if value is None and key.field is not None and not is_text(documents.field(key.field)):
+        return min(_ABSENT) if key.descending else max(_ABSENT)
+    return value
 
 
 def _narrowed(query: Query, others: Sequence[Query]) -> Query:

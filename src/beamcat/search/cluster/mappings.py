@@ -100,7 +100,7 @@ def _column(documents: DocumentType, field: Field) -> dict[str, Any]:
         case Kind.MOMENTS:
             return {"type": "nested", "properties": {"k": _INTEGER, "v": _INTEGER}}
         case Kind.WORDS:
-            columns = {"words": _TERMS}
+            columns = {"words": _TERMS, **({"whole": _WHOLE} if field.sorted else {})}
         case Kind.NAME:
             columns = {"words": _TERMS, "whole": _WHOLE, "content": _CONTENT}
         case Kind.CODE:

@@ -21,7 +21,7 @@ from beamcat.search.documents.vocabulary import (
     TYPE,
     by_name,
 )
-from beamcat.search.fields import DocumentType, Field, Kind
+from beamcat.search.fields import DocumentType, Field, Kind, Owner
 
 _TYPE = DocumentType(
     "Dataset",
@@ -39,11 +39,11 @@ _TYPE = DocumentType(
         TYPE,
         FACILITY,
         INVESTIGATION,
-        Field("investigation_name", Kind.WORDS),
-        Field("investigation_title", Kind.WORDS),
-        Field("visit_id", Kind.CODE),
+        Field("investigation_name", Kind.WORDS, owner=Owner("investigation", "Investigation", "name")),
+        Field("investigation_title", Kind.WORDS, owner=Owner("investigation", "Investigation", "title")),
+        Field("visit_id", Kind.CODE, owner=Owner("investigation", "Investigation", "visit_id")),
         Field("sample", Kind.ID, counted=True),
-        Field("sample_name", Kind.WORDS, weight=2),
+        Field("sample_name", Kind.WORDS, weight=2, owner=Owner("sample", "Sample", "name")),
         Field("sample_type", Kind.ID, counted=True),
         INSTRUMENTS,
         Field("investigation_instruments", Kind.ID, several=True, counted=True),

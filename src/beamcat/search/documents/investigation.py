@@ -19,14 +19,14 @@ from beamcat.search.documents.vocabulary import (
     TYPE,
     by_name,
 )
-from beamcat.search.fields import DocumentType, Field, Kind
+from beamcat.search.fields import DocumentType, Field, Kind, Owner
 
 _TYPE = DocumentType(
     "Investigation",
     by_name(
         NAME,
         Field("visit_id", Kind.CODE, weight=2),
-        Field("title", Kind.WORDS, weight=2),
+        Field("title", Kind.WORDS, sorted=True, weight=2),
         Field("summary", Kind.WORDS),
         DOI,
         START,
@@ -42,7 +42,7 @@ _TYPE = DocumentType(
         TECHNIQUES,
         Field("people", Kind.WORDS, several=True, weight=2),
         Field("samples", Kind.ID, several=True),
-        Field("sample_names", Kind.WORDS, several=True),
+        Field("sample_names", Kind.WORDS, several=True, owner=Owner("samples", "Sample", "name")),
         Field("sample_types", Kind.ID, several=True, counted=True),
         Field("sample_parameter_types", Kind.ID, several=True, counted=True),
         Field("keywords", Kind.WORDS, several=True, weight=2),

@@ -15,7 +15,7 @@ from beamcat.search.documents.vocabulary import (
     TYPE,
     by_name,
 )
-from beamcat.search.fields import DocumentType, Field, Kind
+from beamcat.search.fields import DocumentType, Field, Kind, Owner
 
 _PID = Field("pid", Kind.CODE)
 
@@ -29,8 +29,8 @@ SAMPLE_DOCUMENTS = Documents(
             TYPE,
             FACILITY,
             INVESTIGATION,
-            Field("investigation_name", Kind.WORDS),
-            Field("investigation_title", Kind.WORDS),
+            Field("investigation_name", Kind.WORDS, owner=Owner("investigation", "Investigation", "name")),
+            Field("investigation_title", Kind.WORDS, owner=Owner("investigation", "Investigation", "title")),
             Field("datasets", Kind.AMOUNT),
             *PARAMETERS,
         ),
@@ -90,7 +90,7 @@ PUBLICATION_DOCUMENTS = Documents(
     DocumentType(
         "DataPublication",
         by_name(
-            Field("title", Kind.WORDS, weight=3),
+            Field("title", Kind.WORDS, sorted=True, weight=3),
             _PID,
             DESCRIPTION,
             Field("subject", Kind.WORDS, several=True, weight=2),

@@ -95,6 +95,7 @@ class EmbeddedSearch:
                 queries.schema,
                 texts,
                 min_doc_frequency=1,
+                max_doc_frequency=searcher.num_docs,  # those that were replaced count in frequencies, not in num_docs
                 min_term_frequency=1,
                 max_query_terms=MOST_SIMILAR_WORDS,
             )
@@ -139,6 +140,10 @@ class EmbeddedSearch:
         """A new index beside the one that is asked, for these entities; one that was begun before is gone on with."""
         types = {entity: self._types[entity] for entity in entities}
         return await EmbeddedRebuild.open(self._folder, types, self._settings)
+
+    async def is_building(self) -> bool:
+        """Whether an index was begun that is neither asked yet nor abandoned."""
+        return await self._run(lambda: bool(self._folder.begun()))
 
     async def close(self) -> None:
         """Let go of everything. A question that is still being looked for is not waited for."""

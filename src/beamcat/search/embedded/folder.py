@@ -106,6 +106,14 @@ class Folder:
         """The folders of all generations, the oldest first."""
         return sorted(path for path in self.path.iterdir() if path.is_dir() and path.name.isdigit())
 
+    def begun(self) -> list[Path]:
+        """The generations that are built, the oldest first; one that is asked already is not, whatever it says."""
+        if not self.path.is_dir():
+            return []
+        state = self.state()
+        asked = set() if state is None else {held.generation for held in state.entities.values()}
+        return [path for path in self.generations() if path.name not in asked and (path / BUILDING).exists()]
+
     def sweep(self) -> bool:
         """Remove what is not asked, not built, and not read by anybody; whether nothing of that is left."""
         with self.locked():

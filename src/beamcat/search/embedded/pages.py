@@ -2,12 +2,15 @@
 
 tantivy sorts by one key, and leaves the order of equal ones to where they are stored. So one hit more than the page
 holds is asked for: when its key is that of the hit before, the equal ones are asked for once more, by their ids.
+
+By several keys: the first of them tells which hits are equal in it. Those that are all on the page get the values of
+the others, one question for each key; the last ones, of which there may be more, are a page of their own by the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
@@ -30,15 +33,19 @@ from beamcat.search.question import (
     Predicate,
     Question,
     Sort,
+    SortValue,
     Unranked,
+    Value,
 )
-from beamcat.search.sorting import check_sortable
+from beamcat.search.sorting import check_sortable, rank
 
 FIRST_RANKED, RANKED_GROWTH = 1_000, 100
 """Either few hits are equally relevant, or very many: of one word in millions of short documents."""
 _FLAT = (Everything, Nothing, OneOf, Between, Has, Not, Unranked)
 
-After = tuple[float | str | None, int]
+After = tuple[SortValue, int]
+_Place = tuple[tuple[Value, ...], int]
+"""The values of all keys, and the id."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,10 @@ class Pages:
             return [], number_of(searcher, self.matching) if told.number is None else told.number
         if self.sort.field is None and not self.by_id:
             hits = self._ranked(searcher, told)
+        elif self.sort.then is not None:
+            after = None if self.after is None else (_each(self.after[0]), self.after[1])
+            in_order = self._in_order(searcher, self.sort.keys, after)
+            hits = [Hit(id_, None, values) for values, id_ in in_order]
         elif self.sort.field is None or self.sort.field == "id":
             found = self._by_id(searcher, self.matching, self.limit, self.after and self.after[1], told)
             hits = [Hit(id_, 1.0, None) if self.by_id else Hit(id_, None, id_) for id_ in found]
@@ -84,13 +95,7 @@ class Pages:
             return (-(hit.score or 0.0), hit.id)
         if self.sort.field == "id":
             return (-hit.id if self.sort.descending else hit.id,)
-        value = hit.sort_value
-        if value is None:
-            return (1, 0, hit.id)
-        if isinstance(value, str):
-            encoded = tokens.whole(value).encode()
-            return (0, _Reversed(encoded) if self.sort.descending else encoded, hit.id)
-        return (0, -value if self.sort.descending else value, hit.id)
+        return (rank(hit.sort_value, self.sort), hit.id)
 
     def _ranked(self, searcher: tantivy.Searcher, told: _Told) -> list[Hit]:
         """The best ones. How many are better than the last one of the page before is not known beforehand."""
@@ -118,7 +123,7 @@ class Pages:
         ids = numpy.array(_ids(searcher, [address for _, address in found]), numpy.int64)
         order = numpy.lexsort((ids, -scores))
         if self.after is not None:
-            score, id_ = float(self.after[0] or 0.0), self.after[1]
+            score, id_ = float(_each(self.after[0])[0] or 0.0), self.after[1]
             order = order[((scores < score) | ((scores == score) & (ids > id_)))[order]]
         page = order[: self.limit]
         return [Hit(id_, score, None) for id_, score in zip(ids[page].tolist(), scores[page].tolist(), strict=True)]
@@ -138,8 +143,8 @@ class Pages:
     def _with_value(self, searcher: tantivy.Searcher, field: str, told: _Told) -> list[Hit]:
         asked = self.matching
         last: int | None = None
-        after_value: float | str | None = None
-        if self.after is not None and (after_value := self.after[0]) is not None:
+        after_value: Value = None
+        if self.after is not None and (after_value := _each(self.after[0])[0]) is not None:
             last = self.after[1]
             equal = _both(self.queries.equal(field, after_value), self._later(last))
             beyond = self.queries.beyond(field, after_value, descending=self.sort.descending)
@@ -162,6 +167,66 @@ class Pages:
             since = last if after_value == ending else None
             hits += [Hit(id_, None, ending) for id_ in self._by_id(searcher, equal, self.limit - len(hits), since)]
         return hits
+
+    def _in_order(self, searcher: tantivy.Searcher, keys: Sequence[Sort], after: _Place | None) -> list[_Place]:
+        """The page by several keys: the values of each hit, and its id."""
+        key, rest = keys[0], keys[1:]
+        assert key.field is not None
+        if not rest:
+            before = None if after is None else (after[0][0], after[1])
+            alone = replace(self, sort=key, after=before)
+            hits = alone._sorted(searcher, key.field, _NOT_ALL)
+            return [(_each(hit.sort_value), hit.id) for hit in hits]
+        found: list[_Place] = []
+        matching = self.matching
+        if after is not None:
+            value = after[0][0]
+            found = self._equal(searcher, keys, value, (after[0][1:], after[1]), self.limit)
+            if value is None or len(found) == self.limit:
+                return found
+            beyond = self.queries.beyond(key.field, value, descending=key.descending)
+            missing = self.queries.query(Not(Has(key.field)))
+            matching = _both(matching, Query.boolean_query([(Occur.Should, beyond), (Occur.Should, missing)]))
+        left = self.limit - len(found)
+        by_first = replace(self, matching=matching, sort=key, after=None, limit=left)
+        page = by_first._sorted(searcher, key.field, _NOT_ALL)
+        if not page:
+            return found
+        last = page[-1].sort_value
+        whole_ones = [hit for hit in page if hit.sort_value != last]
+        found += self._arranged(searcher, keys, whole_ones)
+        return found + self._equal(searcher, keys, _each(last)[0], None, left - len(whole_ones))
+
+    def _equal(
+        self, searcher: tantivy.Searcher, keys: Sequence[Sort], value: Value, after: _Place | None, limit: int
+    ) -> list[_Place]:
+        """A page of those that have this value of the first key."""
+        field = keys[0].field
+        assert field is not None
+        same = self.queries.query(Not(Has(field))) if value is None else self.queries.equal(field, value)
+        of_these = replace(self, matching=_both(self.matching, same), limit=limit)
+        return [((value, *values), id_) for values, id_ in of_these._in_order(searcher, keys[1:], after)]
+
+    def _arranged(self, searcher: tantivy.Searcher, keys: Sequence[Sort], hits: Sequence[Hit]) -> list[_Place]:
+        """Hits, of which the first key is known, in the order of all keys."""
+        ids = [hit.id for hit in hits]
+        others = [self._values(searcher, key, ids) for key in keys[1:]] if ids else []
+        places = [((_each(hit.sort_value)[0], *(of[hit.id] for of in others)), hit.id) for hit in hits]
+
+        def order(place: _Place) -> tuple[object, ...]:
+            return (*(rank(value, key) for value, key in zip(place[0], keys, strict=True)), place[1])
+
+        return sorted(places, key=order)
+
+    def _values(self, searcher: tantivy.Searcher, key: Sort, ids: Sequence[int]) -> dict[int, Value]:
+        """What these documents have in a field."""
+        assert key.field is not None
+        column = key.field if self.queries.is_number(key.field) else f"{key.field}.whole"
+        these = self.queries.query(OneOf("id", ids))
+        found = _NOT_ALL.hits(searcher, _silent(these), limit=len(ids), order_by_field=column)
+        known = _ids(searcher, [address for _, address in found])
+        values = {id_: _text_of(value) for (value, _), id_ in zip(found, known, strict=True) if value is not None}
+        return {id_: values.get(id_) for id_ in ids}
 
     def _by_id(
         self, searcher: tantivy.Searcher, query: Query, limit: int, after: int | None, told: _Told | None = None
@@ -232,9 +297,5 @@ def _text_of(value: float | str) -> float | str:
     return tokens.text_of(value) if isinstance(value, str) else value
 
 
-@dataclass(frozen=True, order=False)
-class _Reversed:
-    text: bytes
-
-    def __lt__(self, other: _Reversed) -> bool:
-        return self.text > other.text
+def _each(value: SortValue) -> tuple[Value, ...]:
+    return value if isinstance(value, tuple) else (value,)

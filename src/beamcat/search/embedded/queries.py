@@ -37,6 +37,7 @@ from beamcat.search.question import (
     Word,
     WordLike,
 )
+from beamcat.search.sorting import is_text
 
 LONGEST_PHRASES = 1_000
 """Ways in which the words of one phrase may stand apart."""
@@ -100,7 +101,7 @@ class Queries:
 
     def is_number(self, field: str) -> bool:
         """Whether a field to sort by holds numbers."""
-        return self._documents.kind(field) in {Kind.ID, Kind.MOMENT, Kind.AMOUNT}
+        return not is_text(self._documents.field(field))
 
     def equal(self, field: str, value: float | str) -> Query:
         """The documents whose value to sort by is this."""

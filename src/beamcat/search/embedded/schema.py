@@ -54,7 +54,10 @@ def register(index: tantivy.Index) -> None:
 def form_of(documents: DocumentType) -> str:
     """What changes when an index of the type has to be made anew."""
     fields = sorted(
-        (field.name, field.kind.value, field.several, field.ends_in or "", _is_compared(documents, field))
+        (
+            *(field.name, field.kind.value, field.several, field.ends_in or "", _is_compared(documents, field)),
+            *(("sorted",) if field.sorted else ()),
+        )
         for field in documents.fields.values()
     )
     return sha256(repr((_FORM, fields)).encode()).hexdigest()[:16]
@@ -108,6 +111,8 @@ def _add(builder: tantivy.SchemaBuilder, field: Field, *, stored: bool) -> None:
             builder.add_integer_field(name, fast=True)
         case Kind.WORDS:
             text("words", "terms", stored=stored)
+            if field.sorted:
+                text("whole", _WHOLE, index_option="basic", fast=True)
         case Kind.NAME:
             text("words", "terms", stored=stored)
             text("whole", _WHOLE, index_option="basic", fast=True)

@@ -28,6 +28,7 @@ from beamcat.search.feeding.remaking import Remaking
 from beamcat.search.feeding.tasks import Task, Waiting, tasks_of
 from beamcat.search.feeding.walks import follows
 from beamcat.search.rebuilding import first_index, populate
+from beamcat.search.rebuilding.history import is_of_later_state
 
 NAME = "search"
 """By which the position of the index is kept among the readers of events."""
@@ -79,8 +80,8 @@ async def keep_feeding(
 class Feeder:
     """Follows events with the one writer of the index, which it opens when it is its turn.
 
-    `first` makes the index when there is none. `beside` is done between two commits, a piece at a time, while it
-    returns true; it is given the writer and the position of the last commit.
+    `first` makes the index when there is none, or it is of a later state of the catalogue. `beside` is done between two
+    commits, a piece at a time, while it returns true; it is given the writer and the position of the last commit.
     """
 
     def __init__(
@@ -167,13 +168,22 @@ class Feeder:
         """The writer, at the position from which on to read."""
         await connection.execute("SET statement_timeout = 0")  # nobody waits for these answers
         reached = await self._engine.position()
-        if reached is None:
-            logger().info("search has no index of this version yet; it is made now")
+        is_of_later = await is_of_later_state(connection, reached)
+        self._metrics.search_is_of_later_state(is_of_later)
+        if reached is None or is_of_later:
+            if reached is None:
+                logger().info("search has no index of this version yet; it is made now")
+            else:
+                logger().error(
+                    "the index of search is of a later state of the catalogue, which was restored since; it is rebuilt"
+                    " now (`beamcat reindex` does so with all cores)",
+                    index=reached,
+                )
             await self._first()
             reached = await self._engine.position()
             if reached is None:
                 raise Unavailable("there is no index to search yet; it has to be built first")
-        await _check_history(connection, reached)
+            self._metrics.search_is_of_later_state(await is_of_later_state(connection, reached))
         self._writing = writing = await self._engine.writing()
         # it may have been exchanged between the two
         now = await self._engine.position() or 0
@@ -240,19 +250,3 @@ class Feeder:
             self._metrics.search_waits(False)
             logger().info("the index of search is written again")
         self._pause_s = self._shortest_pause_s
-
-
-async def _check_history(connection: Connection, reached: int) -> None:
-    """Tell when the index knows of changes that the database has never seen, since an older state was restored."""
-    row = await (
-        await connection.execute(
-            "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('event', 'position')::regclass), 0)"
-        )
-    ).fetchone()
-    assert row is not None
-    if reached > row[0]:
-        logger().error(
-            "the index of search is of a later state of the catalogue, which was restored since; run `beamcat reindex`",
-            index=reached,
-            catalogue=row[0],
-        )

@@ -9,7 +9,7 @@ from beamcat.search.fields import DocumentType
 from beamcat.search.language.reading import Language
 from beamcat.search.language.scanning import Limits
 from beamcat.search.language.synonyms import read_synonyms
-from beamcat.search.units import Units
+from beamcat.search.units import shared_units
 
 
 def open_language(settings: SearchLanguageSettings, documents: Mapping[str, DocumentType]) -> Language:
@@ -19,4 +19,4 @@ def open_language(settings: SearchLanguageSettings, documents: Mapping[str, Docu
     """
     synonyms = read_synonyms(settings.synonyms, elements=settings.element_names, techniques=settings.technique_names)
     limits = Limits(settings.max_length, settings.max_nesting, settings.max_terms)
-    return Language(documents, Units(settings.units), synonyms, limits)
+    return Language(documents, shared_units(settings.units), synonyms, limits)

@@ -11,10 +11,9 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,6 +31,7 @@ from beamcat.search.meanings.models import Models
 from beamcat.search.meanings.permitted import Permitted
 from beamcat.search.meanings.shelf import Shelved
 from beamcat.search.meanings.texts import PARTS, Key, Text, texts_of
+from beamcat.search.tokens import words
 
 T = TypeVar("T")
 
@@ -40,6 +40,8 @@ LONGEST_TEXT = 4_000
 MOST_LOOKED_AT = 100_000
 """Texts whose permission is asked for, at most: the closest ones."""
 
+MOST_SENTENCES = 60
+"""Sentences of all hits of an answer that are compared with the question: a sentence model takes its time for each."""
 ENOUGH = 0.5
 """The part of the time for a question after which no more texts are looked at."""
 
@@ -140,21 +142,28 @@ class Meanings:
         (place,) = await self._aside(lambda: question.model.places([text]))
         if most < 1 or not place.any() or question.permitted.nothing(question.entity):
             return Nearest(complete=ready)
+        hits, complete = await self._hits(question, place, most)
+        found = await self._aside(lambda: _told(question.model, place, text, hits))
+        return Nearest(tuple(found), complete=ready and complete)
+
+    async def _hits(self, question: _Question, place: Vectors, most: int) -> tuple[list[_Hit], bool]:
+        """The closest text of each object that is close; and whether nothing that is as close was left out."""
         blocks = (await self._matrix(question)).closest(place)
-        told: dict[int, Near] = {}
+        hits: dict[int, _Hit] = {}
         looked_at = 0
         while block := await self._aside(lambda: _close_enough(blocks, question.model.far)):
             looked_at += len(block)
             seen = await question.seen([key for key, _ in block])
             for part in _pieces([each for each in block if each[0] in seen], 2 * most):
                 texts = await question.as_read([key for key, _ in part])
-                for near in await self._aside(partial(_told, question.model, place, part, texts)):
-                    told.setdefault(near.id, near)
-                if len(told) >= most:
-                    return Nearest(tuple(told.values())[:most], complete=ready)
+                for key, closeness in part:
+                    if key in texts:
+                        hits.setdefault(key.id, _Hit(texts[key], closeness))
+                if len(hits) >= most:
+                    return list(hits.values())[:most], True
             if looked_at >= MOST_LOOKED_AT or time.monotonic() > question.enough:
-                return Nearest(tuple(told.values()), complete=False)
-        return Nearest(tuple(told.values()), complete=ready)
+                return list(hits.values()), False
+        return list(hits.values()), True
 
     async def _matrix(self, question: _Question) -> Matrix:
         edition, entity = str(question.shelved.edition), question.entity
@@ -209,15 +218,29 @@ def _pieces(block: Block, size: int) -> Iterator[Block]:
     return (block[start : start + size] for start in range(0, len(block), size))
 
 
-def _told(model: Model, place: Vectors, block: Block, texts: dict[Key, Text]) -> list[Near]:
-    """Hits in the order of the block, each with the sentence that is closest."""
-    hits = [(key, closeness, texts[key].sentences) for key, closeness in block if key in texts]
-    places = model.places([sentence for _, _, sentences in hits for sentence in sentences])
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    text: Text
+    closeness: float
+
+
+def _told(model: Model, place: Vectors, question: str, hits: Sequence[_Hit]) -> list[Near]:
+    """Hits in their order, each with its sentence that is closest: of many, those with words of the question."""
+    if not hits:
+        return []
+    of_question = frozenset(words(question))
+
+    def words_in_common(sentence: str) -> int:
+        return len(of_question.intersection(words(sentence)))
+
+    most = max(1, MOST_SENTENCES // len(hits))
+    chosen = [sorted(hit.text.sentences, key=words_in_common, reverse=True)[:most] for hit in hits]
+    close = model.places([sentence for sentences in chosen for sentence in sentences]) @ place
     found, start = [], 0
-    for key, closeness, sentences in hits:
-        best = int(np.argmax(places[start : start + len(sentences)] @ place))
+    for hit, sentences in zip(hits, chosen, strict=True):
+        best = int(np.argmax(close[start : start + len(sentences)]))
         start += len(sentences)
-        found.append(Near(key.id, round(min(1.0, closeness), 3), key.part, sentences[best]))
+        found.append(Near(hit.text.key.id, round(min(1.0, hit.closeness), 3), hit.text.key.part, sentences[best]))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -19,7 +20,11 @@ from beamcat.search.meanings.texts import CHANGED_BY, PARTS, owners, page_of, te
 T = TypeVar("T")
 
 AT_ONCE = 200
-"""Objects whose texts are read in one transaction."""
+"""Objects whose texts are read in one transaction, at most."""
+FEW = 10
+"""As many at least, however long that takes."""
+LONGEST_S = 0.5
+"""As long shall a transaction take, which others wait for that want to read the texts they have changed."""
 TOUCHED_AT_ONCE = 10_000
 """Objects that events have touched and that are remembered until they are read."""
 
@@ -30,23 +35,8 @@ class Reading:
     def __init__(self, database: Database, models: Models, share: float) -> None:
         self._database, self._models = database, models
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="meaning")
+        self._at_once = FEW
         self.pace = Pace(share)
-
-    async def read(self, model: Model, entity: str, ids: Sequence[int]) -> int:
-        """Read the texts of these objects that have changed, forget those that are gone. How many were read."""
-        self.pace.begin()
-        async with self._database.transaction() as connection:
-            await shelf.lock_stamps(connection)
-            texts = await texts_of(connection, entity, ids)
-            known = await shelf.digests(connection, model.name, entity, ids)
-            if gone := known.keys() - {text.key for text in texts}:
-                await shelf.remove(connection, model.name, entity, gone)
-            changed = [text for text in texts if known.get(text.key) != text.digest]
-            if changed:
-                places = await self.aside(lambda: model.places([text.whole for text in changed]))
-                await shelf.put(connection, model.name, entity, changed, places)
-        await asyncio.sleep(self.pace.pause_s())
-        return len(changed)
 
     async def read_all(self, model: Model) -> int:
         """Compare all texts with what was read of them. How many were read."""
@@ -58,10 +48,40 @@ class Reading:
                 async with self._database.connection() as connection:
                     ids, after = await page_of(connection, entity, before)
                     known = await shelf.ids_between(connection, model.name, entity, before, after)
-                some = sorted({*ids, *known})
-                for start in range(0, len(some), AT_ONCE):
-                    read += await self.read(model, entity, some[start : start + AT_ONCE])
+                read += await self.read(model, entity, {*ids, *known})
         return read
+
+    async def read(self, model: Model, entity: str, ids: Collection[int]) -> int:
+        """Read the texts of these objects that have changed, forget those that are gone. How many were read."""
+        ordered = sorted(ids)
+        read = start = 0
+        while start < len(ordered):
+            some = ordered[start : start + self._at_once]
+            read += await self._read(model, entity, some)
+            start += len(some)
+        return read
+
+    async def _read(self, model: Model, entity: str, ids: Sequence[int]) -> int:
+        """Do so in one transaction."""
+        self.pace.begin()
+        async with self._database.transaction() as connection:
+            await shelf.lock_stamps(connection)
+            begun = time.monotonic()
+            texts = await texts_of(connection, entity, ids)
+            known = await shelf.digests(connection, model.name, entity, ids)
+            if gone := known.keys() - {text.key for text in texts}:
+                await shelf.remove(connection, model.name, entity, gone)
+            changed = [text for text in texts if known.get(text.key) != text.digest]
+            if changed:
+                places = await self.aside(lambda: model.places([text.whole for text in changed]))
+                await shelf.put(connection, model.name, entity, changed, places)
+        took = time.monotonic() - begun
+        if took > LONGEST_S:
+            self._at_once = max(FEW, self._at_once // 2)
+        elif len(ids) == self._at_once and took < LONGEST_S / 3:
+            self._at_once = min(AT_ONCE, 2 * self._at_once)
+        await asyncio.sleep(self.pace.pause_s())
+        return len(changed)
 
     async def aside(self, work: Callable[[], T]) -> T:
         """Work that takes a processor, in the one thread there is for it."""
@@ -115,11 +135,9 @@ class Following:
             names = [each.name for each in await shelf.models(connection)]
         for name in names:
             model = await self._models.named(name)
-            for entity, ids in touched.items():
-                ordered = sorted(ids)
-                for start in range(0, len(ordered), AT_ONCE):
-                    if model is not None:
-                        await self._reading.read(model, entity, ordered[start : start + AT_ONCE])
+            if model is not None:
+                for entity, ids in touched.items():
+                    await self._reading.read(model, entity, ids)
 
 
 def _pieces(ranges: Iterable[tuple[int, int]]) -> Iterator[range]:

@@ -76,6 +76,7 @@ async def rebuild(
     """
     documents = indexed_documents(settings)
     ground = Ground(database, engine, documents, chosen := _chosen(manner.entities, documents))
+    await record.settle(database, engine)
     async with record.alone(database) as conn:
         if not manner.anew:
             await record.check_same(database, chosen)

@@ -7,6 +7,7 @@ at again when the index has come to where the database was.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ IDS_AT_ONCE = 50_000
 MOST_RANGES = 1_000_000
 """Of an entity: where ids are sparse, ranges span more of them."""
 CATCHES_UP_WITHIN_S = 60.0
-"""How long the index may take to come to where the database is."""
+"""How long the index may take to come to where the database is, for who is not patient."""
 NOBODY_FOLLOWS_AFTER_S = 5.0
 """One who follows may just be taking over from another."""
 TRIES = 5
@@ -46,6 +47,13 @@ class Wrong(Enum):
     TWICE = "twice"
 
 
+class Behind(Enum):
+    """Why the index is not where the database is."""
+
+    SLOWLY_FOLLOWED = "slowly followed"
+    FOLLOWED_BY_NOBODY = "followed by nobody"
+
+
 @dataclass(frozen=True)
 class Finding:
     """A document of which index and database say different things."""
@@ -56,11 +64,17 @@ class Finding:
 
 
 class Checker:
-    """Compares. `is_behind` says, afterwards, that the index had not come to where the database was in time."""
+    """Compares. `behind` says, afterwards, whether the index had not come to where the database was in time, and why.
 
-    def __init__(self, database: Database, engine: Engine, documents: Mapping[str, Documents]) -> None:
+    With `patient`, it is waited for as long as somebody follows the changes.
+    """
+
+    def __init__(
+        self, database: Database, engine: Engine, documents: Mapping[str, Documents], *, patient: bool = False
+    ) -> None:
         self._database, self._engine, self._documents = database, engine, documents
-        self.is_behind = False
+        self._patience_s = math.inf if patient else CATCHES_UP_WITHIN_S
+        self.behind: Behind | None = None
 
     async def check(
         self, entity: str, told: Callable[[int], None] = lambda _: None
@@ -106,10 +120,11 @@ class Checker:
         newest, begun = await newest_position(self._database), monotonic()
         until = begun + NOBODY_FOLLOWS_AFTER_S
         while (await self._engine.position() or 0) < newest:
-            if await is_followed(self._database):
-                until = max(until, begun + CATCHES_UP_WITHIN_S)
-            if self.is_behind or monotonic() > until:
-                self.is_behind = True
+            followed = await is_followed(self._database)
+            if followed:
+                until = max(monotonic() + NOBODY_FOLLOWS_AFTER_S, until)
+            if self.behind or monotonic() > min(until, begun + self._patience_s):
+                self.behind = self.behind or (Behind.SLOWLY_FOLLOWED if followed else Behind.FOLLOWED_BY_NOBODY)
                 return
             await asyncio.sleep(_POLL_S)
 

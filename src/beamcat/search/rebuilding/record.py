@@ -18,6 +18,7 @@ import psycopg
 from beamcat.database.pool import Connection, Database
 from beamcat.errors import BeamcatError, ErrorKind, ValidationFailed
 from beamcat.events.leading import lock_key
+from beamcat.search.engine import Engine
 from beamcat.search.rebuilding.progress import Progress
 
 READER = "search rebuild"
@@ -124,6 +125,17 @@ async def under_way(database: Database) -> UnderWay | None:
     return UnderWay(
         tuple(entities), position, begun, moved, Progress(documents, total, rate, left_s), is_running=is_running
     )
+
+
+async def settle(database: Database, engine: Engine) -> None:
+    """Forget a rebuild of which nothing is left to do: it was killed after the new index was asked, or abandoned."""
+    before = await under_way(database)
+    if before is None or before.is_running or await engine.is_building():
+        return
+    with contextlib.suppress(AlreadyRebuilding):  # somebody has begun since
+        async with alone(database):
+            if not await engine.is_building():
+                await end(database)
 
 
 async def check_same(database: Database, entities: Sequence[str]) -> None:

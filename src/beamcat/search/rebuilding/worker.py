@@ -29,6 +29,8 @@ NICENESS = 10
 def main() -> None:
     """Do what the parent says."""
     order = _received(sys.stdin.buffer)
+    if order is None:
+        return
     threading.Thread(target=_end_with_parent, args=(sys.stdin.fileno(),), daemon=True).start()
     configure(order.settings.logging)
     if order.is_nice:
@@ -56,10 +58,14 @@ async def _work(order: Order) -> None:
             await engine.close()
 
 
-def _received(stream: BinaryIO) -> Order:
-    (length,) = LENGTH.unpack(stream.read(LENGTH.size))
-    # written by our own parent process
-    values, entities, pieces, is_nice = pickle.loads(stream.read(length))  # noqa: S301
+def _received(stream: BinaryIO) -> Order | None:
+    """The order; none when the parent died before it had given one."""
+    head = stream.read(LENGTH.size)
+    length = LENGTH.unpack(head)[0] if len(head) == LENGTH.size else 0
+    told = stream.read(length)
+    if not told or len(told) < length:
+        return None
+    values, entities, pieces, is_nice = pickle.loads(told)  # noqa: S301 - written by our own parent process
     return Order(Settings(**values), entities, pieces, is_nice)
 
 
