@@ -15,7 +15,7 @@ BUILT := src/beamcat/portal/static/built/portal.js
 CODE := src tests bench scripts
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help demo test bench lint docs lock clean
+.PHONY: help demo test bench lint screenshots docs lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -39,6 +39,10 @@ lint: .venv/.development ## Style and types only
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 
+screenshots: .venv/.development $(BUILT) ## Pictures of every page of the portal, into screenshots/
+	@scripts/debian-packages
+	@exec $(BIN)/python scripts/screenshots.py
+
 docs: .venv/.development ## The documentation, into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
 	@echo "Open site/index.html"
@@ -52,7 +56,7 @@ clean: ## Remove what make made; the home of the demo (.beamcat/) stays
 	rm -rf .venv site dist build frontend/node_modules src/beamcat/portal/static/built .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis bench/.home
 	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(BUILT): frontend/package-lock.json frontend/build.mjs $(wildcard frontend/src/*) scripts/frontend
+$(BUILT): frontend/package-lock.json frontend/build.mjs $(wildcard frontend/src/* frontend/src/*/*) scripts/frontend
 	@echo "Building the portal's scripts"
 	@scripts/frontend
 

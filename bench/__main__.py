@@ -15,6 +15,7 @@ from bench.dump import dump
 from bench.includes import includes
 from bench.large_dump import large_dump
 from bench.load import anonymous_logins, throughput
+from bench.portal import portal
 from bench.preparing import preparing
 from bench.questions import questions
 from bench.search import search
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "uploads": uploads,
     "preparing": preparing,
     "crowds": crowds,
+    "portal": portal,
     "logins": anonymous_logins,
     "throughput": throughput,
     "call_log": call_log,

@@ -23,12 +23,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from beamcat import __version__
 from beamcat.access.authenticators import build_authenticators
 from beamcat.access.login_protection import LoginProtection
+from beamcat.access.own_tokens import OwnTokens
 from beamcat.access.preferences import Preferences
 from beamcat.access.rulebooks import Rulebooks
 from beamcat.access.sessions import SessionCount, Sessions
+from beamcat.access.shares import Shares
+from beamcat.assistant.answering import Assistant
+from beamcat.assistant.tools import Tools
 from beamcat.catalogue.catalogue import Catalogue
 from beamcat.catalogue.dump.dumps import Dumps
+from beamcat.catalogue.figures import FigureBook
+from beamcat.catalogue.folders import Folders
 from beamcat.catalogue.search import Searches
+from beamcat.catalogue.summaries import Summaries
+from beamcat.catalogue.value_changes import prune_value_changes
 from beamcat.config import Settings
 from beamcat.database.pool import Database
 from beamcat.database.schema import newest_version
@@ -40,15 +48,19 @@ from beamcat.doors.downloads.door import TopCat
 from beamcat.doors.icat_rest.door import IcatRest
 from beamcat.doors.icat_soap.door import IcatSoap
 from beamcat.doors.ids.door import Ids
+from beamcat.doors.mcp.door import Mcp
 from beamcat.doors.robots import Robots
 from beamcat.doors.status import Status
 from beamcat.doors.uploads.door import UploadsDoor
 from beamcat.errors import BeamcatError, Unavailable
+from beamcat.events.announcements import Announcements
 from beamcat.events.audit import prune as prune_events
 from beamcat.events.call_recorder import CallRecorder
 from beamcat.events.calls import prune as prune_calls
 from beamcat.events.lag import Backlog, backlog
 from beamcat.events.notifications import keep_notifying
+from beamcat.events.object_history import Histories
+from beamcat.events.reading import keep_writing
 from beamcat.events.sequencing import keep_sequencing
 from beamcat.observability.logs import logger
 from beamcat.observability.metrics import Metrics
@@ -69,6 +81,10 @@ from beamcat.store.deliveries.deliveries import Deliveries
 from beamcat.store.opening import open_store
 from beamcat.store.requests.keeping import keep_advancing, keep_posting
 from beamcat.store.requests.opening import download_requests
+from beamcat.store.sharing import Sharing
+from beamcat.store.viewing.making import keep_making
+from beamcat.store.viewing.thumbnails import Thumbnails, Wanting
+from beamcat.store.viewing.viewer import Viewer
 
 PRUNE_EVERY_S = 3600.0
 """How often expired sessions, old events and old calls are removed."""
@@ -156,6 +172,7 @@ def create_app(settings: Settings) -> Starlette:
             Below("/data", Data(lambda: opened.core)),
             Below("/topcat", TopCat(lambda: opened.core)),
             Below("/api", Api(lambda: opened.core)),
+            Below("/mcp", Mcp(lambda: opened.core)),
             *(
                 Below(f"/authn.{mnemonic}", Authn(lambda: opened.core))
                 for mnemonic, chosen in settings.authenticator.items()
@@ -206,6 +223,7 @@ async def _opened(settings: Settings, opened: Opened, metrics: Metrics) -> Async
             await opened.core.sessions.close()
             await opened.core.deliveries.close()
             await opened.core.protection.close()
+            await opened.core.viewer.close()
             await opened.core.data.close()
             opened.core.uploads.close()
             if opened.core.two_levels is not None:
@@ -265,6 +283,7 @@ async def _open_database(
                 opened.tasks.append(asyncio.create_task(keep_posting(database, core.requests)))
                 if core.requests.targets is not None:
                     opened.tasks.append(asyncio.create_task(core.requests.targets.keeper.keep()))
+                opened.tasks += _thumbnails(settings, database, core)
                 opened.tasks.append(asyncio.create_task(core.uploads.keep()))
                 opened.tasks.append(asyncio.create_task(_measure(database, metrics)))
                 opened.tasks.append(asyncio.create_task(core.removal.keep_finishing()))
@@ -276,33 +295,63 @@ async def _open_database(
         tried.set()
 
 
+def _thumbnails(settings: Settings, database: Database, core: Core) -> list[asyncio.Task[None]]:
+    """What makes small pictures of datasets; nothing where they are switched off."""
+    if not settings.viewing.thumbnails:
+        return []
+    making = keep_making(database, core.viewer, settings.viewing)
+    return [asyncio.create_task(keep_writing(database, Wanting())), asyncio.create_task(making)]
+
+
 def _core(settings: Settings, database: Database, watch: Watch, metrics: Metrics) -> Core:
     sign_ins = build_authenticators(settings, database)
     protection = LoginProtection(database, settings.login_protection, lambda: datetime.now(UTC))
     rulebooks = Rulebooks(database, settings.catalogue)
     searches = Searches(database, rulebooks, settings.catalogue, watch)
+    summaries = Summaries(database, rulebooks, settings.catalogue, watch)
     catalogue = Catalogue(database, rulebooks, settings)
     store = open_store(settings, database, rulebooks, catalogue)
     search = _search(settings, database, rulebooks)
+    folders = Folders(database, rulebooks)
+    requests = download_requests(settings, database, rulebooks, store.data, sources=store.sources, places=store.places)
+    tools = Tools(searches, search, store.data)
     return Core(
         settings=settings,
         sessions=Sessions(database, settings.catalogue, sign_ins, protection),
         rulebooks=rulebooks,
         searches=searches,
+        summaries=summaries,
+        figures=FigureBook(searches, summaries),
         catalogue=catalogue,
         dumps=Dumps(database, rulebooks, searches, catalogue, settings),
         data=store.data,
         uploads=store.uploads,
         removal=store.removal,
-        requests=download_requests(
-            settings, database, rulebooks, store.data, sources=store.sources, places=store.places
-        ),
+        requests=requests,
         digests=store.digests,
+        folders=folders,
+        viewer=Viewer(settings.viewing, store.storage, store.data, folders),
+        thumbnails=Thumbnails(database, rulebooks),
         permalinks=store.permalinks,
         metalinks=store.metalinks,
         two_levels=store.two_levels,
         protection=Protection(settings, database, metrics),
         preferences=Preferences(database),
+        sharing=Sharing(
+            database,
+            Shares(database, timedelta(days=settings.portal.share_days)),
+            rulebooks,
+            searches,
+            store.data,
+            catalogued=requests.catalogued,
+            contents=requests.contents,
+        ),
+        histories=Histories(database, searches),
+        own_tokens=OwnTokens(database, settings.tokens),
+        announcements=Announcements(database),
+        tools=tools,
+        assistant=None if settings.assistant.url is None else Assistant(settings.assistant, tools),
+        database=database,
         deliveries=Deliveries(database, metrics, keep_days=settings.ids.deliveries_keep_days),
         search=search,
         alike=None if search is None else _alike(settings, database, rulebooks, search),
@@ -357,6 +406,7 @@ async def _prune(core: Core, database: Database) -> None:
             if keep_days:
                 oldest = datetime.now(UTC) - timedelta(days=keep_days)
                 logger().debug("old events removed", events=await prune_events(database, oldest))
+                logger().debug("old values removed", values=await prune_value_changes(database, oldest))
         except BeamcatError as error:
             logger().warning("old events stay until the next round", error=error.message)
         try:

@@ -33,11 +33,19 @@ def ec(kid: str) -> ECKey:
 
 @contextmanager
 def running_provider(
-    port: int, *keys: RSAKey | ECKey, alg: str = "RS256", seconds: int = 600, claims: dict[str, Any] | None = None
+    port: int,
+    *keys: RSAKey | ECKey,
+    alg: str = "RS256",
+    seconds: int = 600,
+    claims: dict[str, Any] | None = None,
+    browser: dict[str, Any] | None = None,
 ) -> Iterator[str]:
-    """The issuer of a provider that signs with these keys, until the end of the block."""
+    """The issuer of a provider that signs with these keys, until the end of the block.
+
+    With a `browser` client, it has pages on which anybody signs in under any name.
+    """
     jwks = {"keys": [key.as_dict(private=True) for key in keys]}
-    wanted = {"port": port, "jwks": jwks, "alg": alg, "claims": claims or {}, "seconds": seconds}
+    wanted = {"port": port, "jwks": jwks, "alg": alg, "claims": claims or {}, "seconds": seconds, "browser": browser}
     process = subprocess.Popen(
         ["node", "provider.mjs"],
         cwd=FOLDER,

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 from pydantic import SecretStr
 
 from beamcat.access.accounts import add_account
-from beamcat.config import DatabaseSettings
+from beamcat.config import DatabaseSettings, Settings
 from beamcat.database.pool import Database
 from beamcat.demo.client import signed_in
 from beamcat.demo.digests import compute_digests
@@ -48,6 +48,7 @@ class Site:
     url: str
     home: Path
     demo: Demo
+    settings: Settings
 
     async def search(self, query: str, user: str = "simple/root") -> list[Any]:
         """What ICAT's own interface answers to a query, for comparison."""
@@ -67,7 +68,7 @@ async def site(server: TestServer, template: str, tmp_path_factory: pytest.TempP
         await load_demo(url, home, scale=SCALE, instruments=INSTRUMENTS)
         async with Database(server.url(name), database) as opened:
             await compute_digests(opened, home)
-        yield Site(url, home, build_demo(SCALE, INSTRUMENTS))
+        yield Site(url, home, build_demo(SCALE, INSTRUMENTS), settings)
     server.drop(name)
 
 

@@ -47,6 +47,15 @@ class OidcAuthenticator:
         self._clock = clock
         self._keys = keys or ProviderKeys(settings)
 
+    @property
+    def settings(self) -> OidcAuthenticatorSettings:
+        """What the facility has said of the provider."""
+        return self._settings
+
+    async def provider(self) -> Mapping[str, Any]:
+        """What the provider says of itself. `Unavailable` while it does not answer."""
+        return await self._keys.document()
+
     def description(self) -> tuple[CredentialKey, ...]:
         """The token."""
         return (CredentialKey("token", hide=True),)
@@ -64,6 +73,25 @@ class OidcAuthenticator:
             check_audience(claims, self._settings.audience)
         if self._settings.required_scope is not None:
             check_scope(claims, self._settings.required_scope)
+        return self._user(claims)
+
+    async def user_of_id_token(self, token: str, nonce: str, address: str) -> str:
+        """The user an ID token speaks of (OpenID Connect Core 1.0 section 3.1.3.7), one that answers to this `nonce`.
+
+        Raises `SessionError`, and `Unavailable` while the provider's keys are not there.
+        """
+        self._networks.check(address)
+        claims = await self._verified(token)
+        check_issuer(claims, self._settings.issuer)
+        check_times(claims, self._clock(), self._settings.leeway_s)
+        client = self._settings.client_id
+        assert client is not None
+        check_audience(claims, (client,))
+        if claims.get("azp", client) != client or claims.get("nonce") != nonce:
+            raise _invalid()
+        return self._user(claims)
+
+    def _user(self, claims: Claims) -> str:
         name = user_name(claims, self._mechanism, self._settings)
         if not storable(name) or len(name) > LONGEST_USERNAME:
             raise _invalid()

@@ -38,6 +38,7 @@ class ProviderKeys:
         self._ticks = ticks
         self._ssl = ssl.create_default_context(cafile=settings.ca_file)
         self._keys: dict[str, jwk.Key] = {}
+        self._document: dict[str, Any] = {}
         self._fetched = float("-inf")
         self._tried = float("-inf")
         self._fetching = asyncio.Lock()
@@ -56,6 +57,16 @@ class ProviderKeys:
         if not self._keys:
             raise Unavailable("The JWK configuration is not ready, try again in a few minutes")
         return self._keys.get(kid)
+
+    async def document(self) -> dict[str, Any]:
+        """What the provider says of itself (OpenID Connect Discovery 1.0 section 3). `Unavailable` as for `find`."""
+        if not self._document or self._are_old():
+            async with self._fetching:
+                if (not self._document or self._are_old()) and self._may_try():
+                    await self._fetch()
+        if not self._document:
+            raise Unavailable("The way to sign in that you chose does not answer; try again in a minute")
+        return self._document
 
     def _are_old(self) -> bool:
         return self._ticks() - self._fetched > self._settings.keys_lifetime_s
@@ -76,7 +87,7 @@ class ProviderKeys:
         except ProviderUnusable as error:
             log.error("no keys from the OpenID Connect provider", issuer=issuer, error=str(error))
             return
-        self._keys = _signing_keys(keys.get("keys"))
+        self._keys, self._document = _signing_keys(keys.get("keys")), document
         self._fetched = self._ticks()
 
 

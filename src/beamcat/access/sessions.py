@@ -28,6 +28,7 @@ from beamcat.access import tokens
 from beamcat.access.authenticators import Authenticator, SignIn, WrongCredentials, storable
 from beamcat.access.caller import EVERY_SCOPE, Scope
 from beamcat.access.login_protection import LoginProtection
+from beamcat.access.session_list import SessionList, end_sessions_of, list_sessions
 from beamcat.access.short_memory import ShortMemory
 from beamcat.access.turnstile import Turnstile
 from beamcat.access.visitors import around, is_visitor_of, visitor_of
@@ -151,6 +152,12 @@ class Sessions:
             return visitor_of(await self._shared_session(plugin, user_name))
         return await self._new_session(plugin, user_name)
 
+    async def open_for(self, plugin: str, user_name: str) -> str:
+        """The id of a new session for a user whom that authenticator has let in by another way than `login`."""
+        about("login")
+        name_user(user_name)
+        return await self._new_session(plugin, user_name)
+
     async def anonymous(self, address: str) -> str | None:
         """A session for somebody who has not signed in, for a door that has no use for telling visitors apart.
 
@@ -241,6 +248,17 @@ class Sessions:
         if known is None:
             raise _unknown(identifier)
         name_user(known[0])
+
+    async def sessions_of(self, user_name: str) -> SessionList:
+        """The live sessions of a user, youngest first; the first 100."""
+        return await list_sessions(self._database, self._clock(), self._shared_plugins, user_name, 100)
+
+    async def end_sessions_of(self, user_name: str) -> int:
+        """End all sessions of a user; how many."""
+        about("logout")
+        ended = await end_sessions_of(self._database, user_name)
+        self._memory.forget_all()
+        return ended
 
     async def is_logged_in(self, user_name: str) -> bool:
         """Whether any session of that user is stored, expired ones included, as ICAT counts."""

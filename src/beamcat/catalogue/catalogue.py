@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from beamcat.access.caller import Caller, Scope
 from beamcat.access.rulebook import Rulebook
 from beamcat.access.rulebooks import Rulebooks
 from beamcat.access.rules import Operation
+from beamcat.catalogue import value_changes
 from beamcat.catalogue.cloning import clone, sign_location
 from beamcat.catalogue.creation import create
 from beamcat.catalogue.deletion import delete
@@ -177,6 +178,38 @@ class Catalogue:
         copy = await self._write(caller, Manner.MEMBERS, work)
         subject.object_id = copy
         return copy
+
+    async def change_texts(
+        self,
+        caller: Caller,
+        reference: Reference,
+        values: Mapping[str, str | None],
+        seen: Mapping[str, str | None],
+    ) -> None:
+        """Change texts of an object by hand; what they were is kept. `seen` is what the caller saw of them.
+
+        Raises `ChangedMeanwhile` when somebody else was faster.
+        """
+        about("changeTexts", entity=reference.entity.name, object_id=reference.id)
+        entity = icat_entity(reference.entity.name)
+        try:
+            await self._write(
+                caller,
+                Manner.MEMBERS,
+                lambda writing: value_changes.change(writing, entity, reference.id, values, seen),
+            )
+        except BeamcatError as error:
+            error.offset = None
+            raise
+
+    async def updatable(self, caller: Caller, reference: Reference, members: Collection[str]) -> frozenset[str]:
+        """Those of the members of an object that the caller may change."""
+        if Scope.WRITE not in caller.scopes:
+            return frozenset()
+        rulebook = await self._rulebooks.current()
+        async with self._database.connection() as conn:
+            writing = self._writing(conn, caller, rulebook, Manner.MEMBERS)
+            return await value_changes.updatable(writing, icat_entity(reference.entity.name), reference.id, members)
 
     async def is_access_allowed(self, caller: Caller, operation: Operation, subject: Draft | Reference) -> bool:
         """Whether the caller may do it (E.4).

@@ -6,6 +6,7 @@ described by its docstring; `docs/administrators/settings.md` is made from them.
 
 from __future__ import annotations
 
+from beamcat.config.assistant import AssistantSettings
 from beamcat.config.catalogue import CatalogueSettings, DatabaseSettings
 from beamcat.config.data_service import (
     DownloadMailSettings,
@@ -55,12 +56,14 @@ from beamcat.config.targets import (
     S3TargetSettings,
 )
 from beamcat.config.tree import Settings, load_settings
+from beamcat.config.viewing import ViewingSettings
 
 __all__ = [
     "AnyArchiveStorageSettings",
     "AnyAuthenticatorSettings",
     "AnyMainStorageSettings",
     "AnyTargetSettings",
+    "AssistantSettings",
     "AuthenticatorSettings",
     "CallSettings",
     "CatalogueSettings",
@@ -105,6 +108,7 @@ __all__ = [
     "TokenSettings",
     "TransportSettings",
     "UploadSettings",
+    "ViewingSettings",
     "load_settings",
     "masked",
 ]

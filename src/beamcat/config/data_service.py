@@ -206,12 +206,13 @@ class DownloadMailSettings(Section):
         "Dear ${userName},\n\nyour download ${fileName} (${size}) from ${facilityName} is ready:\n\n${downloadUrl}\n\n"
         "For large downloads this command goes on where it was interrupted, and so does the second one:\n\n"
         "${resumeCommand}\n\n${ariaCommand}\n\n"
-        "A list of the files one by one, for programs that download (Metalink):\n\n${metalinkUrl}\n"
+        "A list of the files one by one, for programs that download (Metalink):\n\n${metalinkUrl}\n\n"
+        "How much of it has arrived, and help:\n\n${pageUrl}\n"
     )
     """Text of a mail. Tokens: `${userName}`, `${email}`, `${facilityName}`, `${preparedId}`, `${fileName}`, `${size}`,
-    `${downloadUrl}`, `${metalinkUrl}`, the commands for curl, aria2 and Beamcat that go on with a download,
-    `${resumeCommand}`, `${ariaCommand}` and `${beamcatCommand}`, and `${customValue}`, which the program says that
-    looks after a transport."""
+    `${downloadUrl}`, `${metalinkUrl}`, `${pageUrl}` (the portal's page about it), the commands for curl, aria2 and
+    Beamcat that go on with a download, `${resumeCommand}`, `${ariaCommand}` and `${beamcatCommand}`, and
+    `${customValue}`, which the program says that looks after a transport."""
     remind: bool = True
     """Whether one mail is sent when a download that was begun comes to a stop. Each user can refuse these."""
     remind_after_hours: float = Field(1.0, gt=0)

@@ -36,6 +36,10 @@ class PortalSettings(Section):
     """Further links of the foot: what they say and where they lead, such as `Privacy`."""
     rows: int = Field(50, ge=5, le=500)
     """Rows of a page of a list."""
+    shares: bool = True
+    """Whether people who have signed in may share what they may read by secret links."""
+    share_days: int = Field(365, ge=1, le=3650)
+    """How many days such a link may last."""
     count_at_most: int = Field(100_000, ge=100)
     """Lists are counted up to here; longer ones are said to be longer."""
 

@@ -91,7 +91,10 @@ class LdapAuthenticatorSettings(CommonAuthenticatorSettings):
 
 
 class OidcAuthenticatorSettings(CommonAuthenticatorSettings):
-    """Tokens of an OpenID Connect provider (credential `token`)."""
+    """An OpenID Connect provider, such as Keycloak or ORCID.
+
+    Clients bring a token of it (credential `token`); with a `client_id`, people sign in with their browser.
+    """
 
     kind: Literal["oidc"]
     """`oidc`."""
@@ -115,6 +118,15 @@ class OidcAuthenticatorSettings(CommonAuthenticatorSettings):
     """ICAT's `icatUserClaimException`: refuse a token without `user_claim` instead of taking `sub`."""
     user_prepend_mechanism: bool = False
     """ICAT's `icatUserPrependMechanism`: put the mechanism in front of what `user_claim` holds, always."""
+    client_id: str | None = None
+    """Under which the provider knows the portal; with it, the portal offers this way to sign in. Register
+    `<public_url>/sign-in/MNEMONIC/back` there as the address to return to."""
+    client_secret: SecretStr | None = None
+    """The password of `client_id`; without it, the portal is a public client, which PKCE protects."""
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    """What the portal asks the provider for."""
+    hint: str | None = None
+    """Who is meant to sign in this way, shown below its label, such as `the account of the user office`."""
     ca_file: Path | None = None
     """PEM file with the authorities that sign the provider's certificate; without it, those of the system."""
     timeout_s: float = Field(10.0, gt=0)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from beamcat.config.assistant import AssistantSettings
 from beamcat.config.catalogue import CatalogueSettings, DatabaseSettings
 from beamcat.config.data_service import DownloadSettings, IdsSettings, UploadSettings
 from beamcat.config.portal import PortalSettings
@@ -21,6 +22,7 @@ from beamcat.config.signing_in import (
     _usual_authenticators,
 )
 from beamcat.config.storage import StoreSettings
+from beamcat.config.viewing import ViewingSettings
 
 
 class Settings(BaseSettings):
@@ -54,6 +56,8 @@ class Settings(BaseSettings):
     downloads: DownloadSettings = DownloadSettings()
     search: SearchSettings = SearchSettings()
     portal: PortalSettings = PortalSettings()
+    assistant: AssistantSettings = AssistantSettings()
+    viewing: ViewingSettings = ViewingSettings()
     logging: LoggingSettings = LoggingSettings()
     events: EventSettings = EventSettings()
     calls: CallSettings = CallSettings()

@@ -6,14 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from beamcat.access.caller import Caller
+from beamcat.access.own_tokens import OwnTokens
 from beamcat.access.preferences import Preferences
 from beamcat.access.rulebooks import Rulebooks
 from beamcat.access.sessions import Sessions
+from beamcat.assistant.answering import Assistant
+from beamcat.assistant.tools import Tools
 from beamcat.catalogue.catalogue import Catalogue
 from beamcat.catalogue.dump.dumps import Dumps
+from beamcat.catalogue.figures import FigureBook
+from beamcat.catalogue.folders import Folders
 from beamcat.catalogue.search import Searches
+from beamcat.catalogue.summaries import Summaries
 from beamcat.config import Settings
+from beamcat.database.pool import Database
 from beamcat.errors import BeamcatError, ErrorKind, InternalError, SessionError
+from beamcat.events.announcements import Announcements
+from beamcat.events.object_history import Histories
 from beamcat.observability.logs import logger, without_tokens
 from beamcat.observability.requests import name_outcome, name_user
 from beamcat.protection.protection import Protection
@@ -29,8 +38,11 @@ from beamcat.store.permalinks import Permalinks
 from beamcat.store.removal import Removal
 from beamcat.store.requests.opening import DownloadRequests
 from beamcat.store.service import DataService
+from beamcat.store.sharing import Sharing
 from beamcat.store.units.opening import TwoLevelStorage
 from beamcat.store.uploads.uploads import Uploads
+from beamcat.store.viewing.thumbnails import Thumbnails
+from beamcat.store.viewing.viewer import Viewer
 
 VERSION = "6.2.0"
 """The ICAT version that clients are told of."""
@@ -44,6 +56,8 @@ class Core:
     sessions: Sessions
     rulebooks: Rulebooks
     searches: Searches
+    summaries: Summaries
+    figures: FigureBook
     catalogue: Catalogue
     dumps: Dumps
     data: DataService
@@ -56,6 +70,16 @@ class Core:
     deliveries: Deliveries
     protection: Protection
     preferences: Preferences
+    sharing: Sharing
+    histories: Histories
+    own_tokens: OwnTokens
+    announcements: Announcements
+    tools: Tools
+    database: Database
+    """For what the core offers as functions; a door says nothing to it itself."""
+    folders: Folders
+    viewer: Viewer
+    thumbnails: Thumbnails
     two_levels: TwoLevelStorage | None = None
     """Main storage and archive; None with one level of storage."""
     search: Search | None = None
@@ -66,6 +90,8 @@ class Core:
     """What documents are made again on demand; None without search."""
     saved: Saved | None = None
     """None without search."""
+    assistant: Assistant | None = None
+    """None where no model is configured."""
 
     async def caller(self, session_id: str | None) -> Caller:
         """Who is asking, by a session id or a token; `SessionError` when neither lives."""

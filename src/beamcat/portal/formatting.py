@@ -10,6 +10,7 @@ from babel.numbers import format_decimal
 from beamcat.portal.words import Words
 
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NONE = "–"
 """What is shown where nothing is known."""
 
@@ -31,7 +32,11 @@ class Formatting:
         if value is None:
             return NONE
         if value != 0 and not 1e-4 <= abs(value) < 1e9:
-            return f"{value:.{digits}g}"
+            mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
+            if not exponent:
+                return mantissa
+            told = format_decimal(float(mantissa), locale=self._locale, format="#,##0.##########")
+            return f"{told} × 10{str(int(exponent)).translate(_RAISED)}"
         return str(format_decimal(float(f"{value:.{digits}g}"), locale=self._locale, format="#,##0.##########"))
 
     def size(self, size: int | None) -> str:
@@ -52,6 +57,10 @@ class Formatting:
             return NONE
         return str(format_date(moment.astimezone(self.zone), "d MMM y", locale=self._locale))
 
+    def month(self, moment: datetime) -> str:
+        """`November 2026`."""
+        return str(format_date(moment.astimezone(self.zone), "LLLL y", locale=self._locale))
+
     def moment(self, moment: datetime | None) -> str:
         """`13 Nov 2026, 09:04`."""
         if moment is None:
@@ -60,7 +69,8 @@ class Formatting:
 
     def exact(self, moment: datetime) -> str:
         """To the second with the zone: for titles."""
-        return str(format_datetime(moment.astimezone(self.zone), "d MMM y, HH:mm:ss zzz", locale=self._locale))
+        told = format_datetime(moment.astimezone(self.zone), "d MMM y, HH:mm:ss", locale=self._locale)
+        return f"{told} {self.zone_name(moment)}"
 
     def iso(self, moment: datetime) -> str:
         """For `<time datetime>`."""
@@ -79,7 +89,7 @@ class Formatting:
 
     def zone_name(self, moment: datetime) -> str:
         """`CET`: the zone in which times are told."""
-        return str(format_datetime(moment.astimezone(self.zone), "zzz", locale=self._locale))
+        return moment.astimezone(self.zone).tzname() or "UTC"
 
     def ago(self, moment: datetime, now: datetime) -> str:
         """`3 hours ago`."""

@@ -32,6 +32,7 @@ class Asking:
         self.rendering = rendering
         self.page = page
         self.now = datetime.now(UTC)
+        self._form: Mapping[str, str] | None = None
 
     @cached_property
     def query(self) -> Mapping[str, str]:
@@ -64,7 +65,9 @@ class Asking:
 
     async def form(self) -> Mapping[str, str]:
         """The fields of the form that was sent."""
-        return await form_parameters(self.request, LONGEST_FORM)
+        if self._form is None:
+            self._form = await form_parameters(self.request, LONGEST_FORM)
+        return self._form
 
     async def render(
         self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: object

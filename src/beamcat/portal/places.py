@@ -22,8 +22,10 @@ ALL_DATA = Place("/browse", "base.places.all_data", "layers")
 PUBLICATIONS = Place("/publications", "base.places.publications", "quote")
 INSTRUMENTS = Place("/instruments", "base.places.instruments", "beam")
 DOWNLOADS = Place("/downloads", "base.places.downloads", "download")
+SHARES = Place("/shares", "base.places.shares", "share")
 SEARCHES = Place("/searches", "base.places.searches", "bookmark")
 ACCOUNT = Place("/account", "base.places.account", "key")
+ASSISTANT = Place("/assistant", "base.places.assistant", "bulb")
 ADMIN = Place("/admin", "base.places.admin", "shield")
 
 
@@ -34,7 +36,7 @@ def main_places(visitor: Visitor) -> tuple[Place, ...]:
     return (OPEN_DATA, PUBLICATIONS, INSTRUMENTS)
 
 
-def own_places(visitor: Visitor) -> tuple[Place, ...]:
+def own_places(visitor: Visitor, *, assistant: bool) -> tuple[Place, ...]:
     """What is theirs, for somebody who has signed in."""
-    own: tuple[Place, ...] = (MY_DATA, DOWNLOADS, SEARCHES, ACCOUNT)
+    own: tuple[Place, ...] = (MY_DATA, DOWNLOADS, SEARCHES, SHARES, *((ASSISTANT,) if assistant else ()), ACCOUNT)
     return (*own, ADMIN) if visitor.caller is not None and visitor.caller.root else own

@@ -97,7 +97,7 @@ class Rendering:
                 "request_id": current_id(),
                 "now": asking.now,
                 "places": main_places(visitor),
-                "own_places": own_places(visitor),
+                "own_places": own_places(visitor, assistant=self.settings.assistant.url is not None),
                 "head": {},
                 **values,
             }

@@ -38,6 +38,14 @@ def compile_search(query: Query, rights: Rights, max_entities: int) -> Plan:
     return _Search(query, rights, max_entities).plan()
 
 
+def compile_rows(query: Query, rights: Rights) -> Statement | None:
+    """The rows of a search in no order and without an end, to be summed up by the SQL around them.
+
+    None when the caller may read none. Raises `BadParameter` for what the question gets wrong.
+    """
+    return _Search(query, rights, LONGEST, few_rows=False).rows()
+
+
 def compile_get(get: Get, rights: Rights, max_entities: int) -> GetPlan:
     """The plan of a get query; the id is bound as the only one of `CallerValue.IDS`."""
     entity = icat_entity(get.entity)
@@ -66,10 +74,10 @@ def compile_allowed(entity: Entity, allowed: Readable) -> Statement:
 class _Search:
     """One search while it is compiled."""
 
-    def __init__(self, query: Query, rights: Rights, max_entities: int) -> None:
+    def __init__(self, query: Query, rights: Rights, max_entities: int, *, few_rows: bool = True) -> None:
         self.rights = rights
         self.max_entities = max_entities
-        self.parameters = Parameters(few_rows=not any(map(_has_aggregate, query.select)))
+        self.parameters = Parameters(few_rows=few_rows and not any(map(_has_aggregate, query.select)))
         self.scope = Scope(self.parameters)
         for source in query.sources:
             self.scope.declare(source)
@@ -105,6 +113,21 @@ class _Search:
             sql = f"SELECT {distinct}{', '.join(sql_columns)}{self.scope.from_sql}{where_clause}{tail}"
             sql += _order_by(order) + self._limit(query.limit)
         return Plan(self.parameters.statement(sql), columns, parts, includes)
+
+    def rows(self) -> Statement | None:
+        """All rows that are wanted and may be read; None when the caller may read none."""
+        query = self.query
+        _, _, sql_columns = self._columns(())
+        where = Conditions(self.scope, "WHERE")
+        conditions = [] if query.where is None else [where.compile(query.where)]
+        checked = self._checked(sorted(paths_in(query.select), key=str))
+        if any(self.rights.readable(each.entity) is Extent.NOTHING for each in checked):
+            return None
+        where_clause = where_sql([*conditions, *self._read_conditions(checked)])
+        distinct = "DISTINCT " if query.distinct else ""
+        return self.parameters.statement(
+            f"SELECT {distinct}{', '.join(sql_columns)}{self.scope.from_sql}{where_clause}"
+        )
 
     # -- SELECT ------------------------------------------------------------------------------------
 

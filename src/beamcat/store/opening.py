@@ -24,6 +24,7 @@ from beamcat.store.removal import Removal
 from beamcat.store.requests.opening import data_url
 from beamcat.store.selection import Selections, Terms
 from beamcat.store.service import DataService, Limits
+from beamcat.store.storage.contract import MainStorage
 from beamcat.store.storage.plugins import archive_storage, main_storage
 from beamcat.store.targets.opening import open_places
 from beamcat.store.targets.replicas import Replicas
@@ -42,6 +43,7 @@ class Store:
     """What a worker has open of the data service."""
 
     data: DataService
+    storage: MainStorage
     uploads: Uploads
     removal: Removal
     digests: DigestTable
@@ -98,6 +100,7 @@ def open_store(settings: Settings, database: Database, rulebooks: Rulebooks, cat
     )
     return Store(
         data,
+        storage,
         open_uploads(settings, database, selections, catalogue, storage, digests=digests, levels=levels),
         Removal(database, selections, catalogue, storage, digests, locks=locks, levels=levels),
         digests,

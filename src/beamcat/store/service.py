@@ -109,6 +109,7 @@ class DataService:
         locks: Locks,
         levels: TwoLevels | None = None,
     ) -> None:
+        self.main = storage
         self.sender = Sender(storage)
         self.locks = locks
         self.levels = levels

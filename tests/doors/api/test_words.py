@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beamcat.doors.api.search_words import facet_in, filter_text, filters_in, range_text
+from beamcat.doors.search_words import facet_in, filter_text, filters_in, range_text
 from beamcat.errors import BadParameter
 from beamcat.search.wanted import FacetAsked, Filter
 

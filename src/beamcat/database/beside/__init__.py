@@ -14,6 +14,7 @@ from beamcat.database.beside import (
     search,
     targets,
     uploads,
+    value_changes,
 )
 
 INFRASTRUCTURE = (
@@ -28,4 +29,5 @@ INFRASTRUCTURE = (
     *saved_searches.STATEMENTS,
     *meaning.STATEMENTS,
     *portal.STATEMENTS,
+    *value_changes.STATEMENTS,
 )

@@ -50,7 +50,8 @@ STATEMENTS = (
     tries integer NOT NULL DEFAULT 0,
     failing_since timestamptz,
     problem text COLLATE "C",
-    reminded timestamptz
+    reminded timestamptz,
+    form text COLLATE "C" NOT NULL DEFAULT 'zip' CHECK (form IN ('zip', 'tar', 'files'))
 )""",
     "CREATE INDEX download_owner_idx ON download (owner, facility_name, id)",
     "CREATE INDEX download_prepared_id_idx ON download (prepared_id) WHERE prepared_id IS NOT NULL",

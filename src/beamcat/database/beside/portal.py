@@ -35,7 +35,8 @@ STATEMENTS = (
     created_by text COLLATE "C" NOT NULL,
     created timestamptz(3) NOT NULL
 )""",
-    # The picture of a dataset; without content where none could be made, and why.
+    # The picture of a dataset. Without content it is to be made at that time, and there may be a reason why it was not
+    # made before; those that nobody will make are due at infinity.
     """CREATE TABLE thumbnail (
     dataset_id bigint PRIMARY KEY REFERENCES dataset (id) ON DELETE CASCADE,
     datafile_id bigint,
@@ -45,4 +46,5 @@ STATEMENTS = (
     content bytea,
     problem text COLLATE "C"
 )""",
+    "CREATE INDEX thumbnail_wanted_idx ON thumbnail (made) WHERE content IS NULL",
 )

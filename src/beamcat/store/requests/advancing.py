@@ -41,7 +41,7 @@ PASSES = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.TIMED_OUT, ErrorKind.INTERN
 """What may be over when it is tried again."""
 
 _TO_PREPARE = """
-SELECT id, user_name, transport, two_level, compress FROM download
+SELECT id, user_name, transport, two_level, compress, form FROM download
  WHERE status = 'PREPARING' AND NOT is_deleted AND next_look <= now()
  ORDER BY next_look, id LIMIT %s
 """
@@ -119,6 +119,7 @@ class _ToPrepare:
     transport: str
     two_level: bool
     compress: bool
+    form: str
 
 
 class Advancing:
@@ -191,7 +192,7 @@ class Advancing:
     async def _prepare(self, order: _ToPrepare) -> None:
         try:
             caller = await self._rulebooks.caller(order.user_name)
-            form = Form(zip=True, compress=order.compress)
+            form = Form(zip=True, compress=order.compress, tar=order.form == "tar")
             prepared = await self._data.prepare(caller, wanted_of(await self._references(order.id)), form)
         except Exception as error:  # a download that fails stops no other one
             await self._failed(order.id, "PREPARING", error)

@@ -23,6 +23,7 @@ _ADD = """
 INSERT INTO cart_item (cart_id, entity_type, entity_id, name, investigation_id, dataset_id)
 SELECT %s, * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[])
 ON CONFLICT DO NOTHING
+RETURNING entity_type, entity_id
 """
 _DROP_WHAT_LIES_IN_OTHERS = """
 DELETE FROM cart_item i
@@ -31,6 +32,7 @@ DELETE FROM cart_item i
                  WHERE p.cart_id = %(cart)s AND p.entity_type = 'dataset' AND p.entity_id = i.dataset_id)
      OR EXISTS (SELECT FROM cart_item p
                  WHERE p.cart_id = %(cart)s AND p.entity_type = 'investigation' AND p.entity_id = i.investigation_id))
+RETURNING i.entity_type, i.entity_id
 """
 _COUNT = "SELECT count(*) FROM cart_item WHERE cart_id = %s"
 _REMOVE = """
@@ -43,6 +45,13 @@ _FIND = "SELECT id, created, updated FROM cart WHERE facility_name = %s AND owne
 _ITEMS = """
 SELECT id, entity_type, entity_id, name, investigation_id, dataset_id
   FROM cart_item WHERE cart_id = %s ORDER BY id
+"""
+_GLANCE = """
+SELECT entity_type, entity_id FROM cart_item
+ WHERE cart_id = ANY(ARRAY(SELECT c.id FROM cart c
+                            WHERE c.facility_name = ANY(ARRAY(SELECT name FROM facility LIMIT 1000) || %(facilities)s)
+                              AND c.owner = ANY(%(owners)s)))
+ ORDER BY cart_id, id LIMIT %(most)s
 """
 _FORGET = "DELETE FROM cart WHERE anonymous AND updated < now() - make_interval(days => %s)"
 
@@ -80,6 +89,20 @@ class Removal:
     references: tuple[Reference, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What has become of things that were to be put into a cart.
+
+    `added` are new in it. `covered` lie in something else of it, and are not in it for themselves. `replaced` were in
+    it, and lie in what was put in now. What may not be read, or is not there, is nowhere.
+    """
+
+    cart: Cart | None
+    added: tuple[Reference, ...] = ()
+    covered: tuple[Item, ...] = ()
+    replaced: tuple[Reference, ...] = ()
+
+
 class Carts:
     """Keeps carts. An empty one is no cart."""
 
@@ -98,11 +121,15 @@ class Carts:
 
         Raises `ValidationFailed` for more than the settings allow; then the cart is as it was.
         """
+        return (await self.put(facility, owner, references)).cart
+
+    async def put(self, facility: str, owner: Owner, references: Sequence[Reference]) -> Put:
+        """The same, and what has become of each."""
         if len(references) > self._max_items:
             raise self._too_many()
         items = await self._catalogued.items(owner.caller, references)
         if not items:
-            return await self.find(facility, owner)
+            return Put(await self.find(facility, owner))
         columns = (
             [item.kind.value for item in items],
             [item.id for item in items],
@@ -113,12 +140,34 @@ class Carts:
         async with self._database.transaction() as connection:
             held = await (await connection.execute(_HOLD, (facility, owner.key, owner.anonymous))).fetchone()
             assert held is not None
-            await connection.execute(_ADD, (held[0], *columns))
-            await connection.execute(_DROP_WHAT_LIES_IN_OTHERS, {"cart": held[0]})
+            rows = await (await connection.execute(_ADD, (held[0], *columns))).fetchall()
+            new = {Reference(Kind(kind), identifier) for kind, identifier in rows}
+            rows = await (await connection.execute(_DROP_WHAT_LIES_IN_OTHERS, {"cart": held[0]})).fetchall()
+            dropped = {Reference(Kind(kind), identifier) for kind, identifier in rows}
             counted = await (await connection.execute(_COUNT, (held[0],))).fetchone()
             if counted is not None and counted[0] > self._max_items:
                 raise self._too_many()
-            return await read_cart(connection, facility, owner.key)
+            cart = await read_cart(connection, facility, owner.key)
+        return Put(
+            cart,
+            added=tuple(each for each in references if each in new - dropped),
+            covered=tuple(item for item in items if Reference(item.kind, item.id) in dropped & new),
+            replaced=tuple(dropped - new),
+        )
+
+    async def glance(self, owners: Sequence[str], *, most: int, facilities: Sequence[str] = ()) -> list[Reference]:
+        """The first things in the carts of owners, at most so many: for the head of a page."""
+        values = {"owners": list(owners), "most": most, "facilities": list(facilities)}
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(_GLANCE, values)).fetchall()
+        return [Reference(Kind(kind), identifier) for kind, identifier in rows]
+
+    async def take_over(self, facility: str, former: Owner, owner: Owner) -> None:
+        """Put what somebody had put aside before signing in into their own cart."""
+        cart = await self.find(facility, former)
+        if cart is not None:
+            await self.put(facility, owner, cart.references[: self._max_items])
+            await self.remove(facility, former, Removal(everything=True))
 
     async def remove(self, facility: str, owner: Owner, removal: Removal) -> Cart | None:
         """Take something out; the cart that is left, None when nothing is."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from beamcat.database.pool import Connection, Database
@@ -19,14 +19,17 @@ from beamcat.store.requests.items import Kind, Owner, Reference
 from beamcat.store.requests.listing import Listing
 from beamcat.store.targets.view import Brought, brought
 
+Packed = Literal["zip", "tar", "files"]
+"""What a request is wanted as; `files`: one by one, by a Metalink, with a ZIP file beside it."""
+
 CHANNEL = "beamcat_downloads"
 """Who waits for work on downloads listens there."""
 
 _FULL_NAME = 'SELECT full_name FROM "user" WHERE name = %s'
 _INSERT = """
 INSERT INTO download (id, facility_name, owner, user_name, full_name, transport, file_name, email, status, priority,
-                      size, two_level, compress, prepared_id, created, completed)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now(), CASE WHEN %s THEN now() END)
+                      size, two_level, compress, form, prepared_id, created, completed)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now(), CASE WHEN %s THEN now() END)
 """
 _INSERT_ITEMS = """
 INSERT INTO download_item (download_id, entity_type, entity_id)
@@ -40,7 +43,7 @@ ON CONFLICT DO NOTHING
 """
 _COLUMNS = """
 id, facility_name, owner, user_name, full_name, transport, file_name, email, email_sent, status, priority, size,
-two_level, compress, prepared_id, created, completed, is_deleted, deleted, problem, reminded
+two_level, compress, prepared_id, created, completed, is_deleted, deleted, problem, form, reminded
 """
 STATUS_AT = 9
 """Where the status is among them."""
@@ -95,6 +98,7 @@ class NewDownload:
     priority: int = 0
     two_level: bool = False
     compress: bool = False
+    form: Packed = "zip"
     prepared: UUID | None = None
 
 
@@ -146,6 +150,7 @@ class Download:
     delivered: Delivered = Delivered()
     brought: Brought | None = None
     """How far it is on its way to its target; None for one that has none."""
+    form: Packed = "zip"
 
 
 class Downloads:
@@ -171,7 +176,7 @@ class Downloads:
                     (
                         *(identifier, each.facility, each.owner.key, user_name, full_name, each.transport),
                         *(each.file_name, each.email, each.status.value, each.priority, each.size, each.two_level),
-                        *(each.compress, each.prepared, each.status is DownloadStatus.COMPLETE),
+                        *(each.compress, each.form, each.prepared, each.status is DownloadStatus.COMPLETE),
                     )
                     for identifier, each in zip(ids, new, strict=True)
                 ],
@@ -212,6 +217,19 @@ class Downloads:
     async def list_owned(self, facility: str, owner: Owner, listing: Listing) -> list[Download]:
         """What of the owner's downloads a client asks for."""
         return await self._list("owner = %s AND facility_name = %s", (owner.key, facility), listing)
+
+    async def latest(
+        self, facility: str, owner: Owner, *, before: int | None, most: int, deleted: bool = False
+    ) -> list[Download]:
+        """The owner's newest downloads that have an id less than `before`; those that were `deleted` instead."""
+        condition = f"{'is_deleted' if deleted else 'NOT is_deleted'} AND (%s::bigint IS NULL OR id < %s)"
+        listing = Listing(condition, (before, before), "id DESC", 0, most)
+        return await self.list_owned(facility, owner, listing)
+
+    async def find_prepared(self, prepared: UUID) -> Download | None:
+        """The download of a prepared one, for whoever has that id; None when nobody has requested it."""
+        found = await self._read("prepared_id = %s", (prepared,), "ORDER BY id LIMIT 1")
+        return found[0] if found else None
 
     async def list_all(self, facility: str, listing: Listing) -> list[Download]:
         """What of everybody's downloads a client asks for."""
@@ -284,5 +302,5 @@ async def announce(connection: Connection) -> None:
 
 def _download(row: Sequence[Any], items: Sequence[DownloadItem], delivered: Delivered) -> Download:
     values: list[Any] = [DownloadStatus(value) if number == STATUS_AT else value for number, value in enumerate(row)]
-    *most, reminded = values
-    return Download(*[*most, tuple(items), reminded, delivered])
+    *most, form, reminded = values
+    return Download(*[*most, tuple(items), reminded, delivered, None, form])

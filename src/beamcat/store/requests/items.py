@@ -6,6 +6,7 @@ All questions carry the rights of the caller; what may not be read is left out l
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,7 @@ from typing import Any
 from beamcat.access.caller import Caller, Scope
 from beamcat.access.rulebooks import Rulebooks
 from beamcat.database.pool import Database
+from beamcat.errors import BadParameter
 from beamcat.model import ENTITIES, Entity, ToOne
 from beamcat.query.predicates import readable_condition
 from beamcat.query.rights import Rights
@@ -23,6 +25,7 @@ from beamcat.query.scope import Table
 from beamcat.query.sql import Parameters
 from beamcat.store.selection import Wanted
 
+_REFERENCE = re.compile(r"\s*([A-Za-z]+)\s+([0-9]{1,19})\s*", re.ASCII)
 _CONTENT = (
     "CROSS JOIN LATERAL (SELECT count(*) AS files, coalesce(sum(f.file_size), 0)::bigint AS size FROM datafile f"
     " WHERE f.dataset_id = {dataset} AND f.location IS NOT NULL) content"
@@ -91,6 +94,18 @@ def owner_of(caller: Caller, session_id: str, *, anonymous: bool) -> Owner:
     return Owner(caller, f"{caller.name}/{digest}", anonymous=True)
 
 
+def parse_references(text: str) -> list[Reference]:
+    """What `"dataset 12, investigation 3"` names. Raises `BadParameter` for what is not of that form."""
+    return list(map(_parse_reference, text.split(",")))
+
+
+def _parse_reference(text: str) -> Reference:
+    match = _REFERENCE.fullmatch(text)
+    if match is None or match[1].lower() not in set(Kind) or int(match[2]) >= 2**63:
+        raise BadParameter(f'{text[:50]!r} is not of the form "dataset 1"')
+    return Reference(Kind(match[1].lower()), int(match[2]))
+
+
 def wanted_of(references: Iterable[Reference]) -> Wanted:
     """The same as a selection."""
     ids: dict[Kind, list[int]] = {kind: [] for kind in Kind}
@@ -127,14 +142,14 @@ class Catalogued:
 
     async def investigations(self, caller: Caller, visit_id: str) -> tuple[int, ...]:
         """The investigations of a visit."""
-        question = await self._question(caller)
+        question = await self.question(caller)
         investigation = question.table("Investigation")
         question.conditions.append(f"{investigation.alias}.visit_id = {question.bind(visit_id, 'text')}")
-        return tuple(identifier for (identifier,) in await self._rows(question, [investigation.id]))
+        return tuple(identifier for (identifier,) in await self.rows(question, [investigation.id]))
 
     async def datasets_of_visit(self, caller: Caller, visit_id: str) -> list[Portion]:
         """The datasets of the investigations of a visit, by id."""
-        question = await self._question(caller)
+        question = await self.question(caller)
         dataset = question.table("Dataset")
         investigation = question.join(dataset, "investigation")
         question.conditions.append(f"{investigation.alias}.visit_id = {question.bind(visit_id, 'text')}")
@@ -142,36 +157,36 @@ class Catalogued:
 
     async def collection(self, caller: Caller, identifier: int) -> list[Portion] | None:
         """What a data collection holds: its datasets, then its datafiles, by id. None when there is no such one."""
-        question = await self._question(caller)
+        question = await self.question(caller)
         collection = question.table("DataCollection")
         question.conditions.append(f"{collection.id} = {question.bind(identifier, 'bigint')}")
-        if not await self._rows(question, [collection.id]):
+        if not await self.rows(question, [collection.id]):
             return None
-        question = await self._question(caller)
+        question = await self.question(caller)
         link = question.table("DataCollectionDataset")
         dataset = question.join(link, "dataset")
         question.conditions.append(f"{link.alias}.data_collection_id = {question.bind(identifier, 'bigint')}")
         portions = await self._portions(question, dataset)
-        question = await self._question(caller)
+        question = await self.question(caller)
         link = question.table("DataCollectionDatafile")
         datafile = question.join(link, "datafile")
         question.conditions.append(f"{link.alias}.data_collection_id = {question.bind(identifier, 'bigint')}")
         question.conditions.append(f"{datafile.alias}.location IS NOT NULL")
         columns = [datafile.id, f"coalesce({datafile.alias}.file_size, 0)"]
-        for file, size in await self._rows(question, columns):
+        for file, size in await self.rows(question, columns):
             portions.append(Portion(Reference(Kind.DATAFILE, file), 1, size))
         return portions
 
     async def located(self, caller: Caller, locations: Sequence[str]) -> list[Located]:
         """The datafiles at these locations, by id."""
-        question = await self._question(caller)
+        question = await self.question(caller)
         datafile = question.table("Datafile")
         question.conditions.append(f"{datafile.alias}.location = ANY({question.bind(list(locations), 'text[]')})")
         columns = [datafile.id, f"{datafile.alias}.location", f"coalesce({datafile.alias}.file_size, 0)"]
-        return [Located(*row) for row in await self._rows(question, columns)]
+        return [Located(*row) for row in await self.rows(question, columns)]
 
     async def _named(self, caller: Caller, kind: Kind, ids: Sequence[int]) -> list[Any]:
-        question = await self._question(caller)
+        question = await self.question(caller)
         table = question.table(kind.value.capitalize())
         question.conditions.append(f"{table.id} = ANY({question.bind(list(ids), 'bigint[]')})")
         columns = [table.id, f"{table.alias}.name"]
@@ -179,27 +194,30 @@ class Catalogued:
             columns.append(f"{table.alias}.investigation_id")
         if kind is Kind.DATAFILE:
             columns.append(f"{table.alias}.dataset_id")
-        return await self._rows(question, columns)
+        return await self.rows(question, columns)
 
-    async def _portions(self, question: _Question, dataset: Table) -> list[Portion]:
+    async def _portions(self, question: Question, dataset: Table) -> list[Portion]:
         columns = [dataset.id, "content.files", "content.size"]
-        rows = await self._rows(question, columns, _CONTENT.format(dataset=dataset.id))
+        rows = await self.rows(question, columns, _CONTENT.format(dataset=dataset.id))
         return [Portion(Reference(Kind.DATASET, identifier), files, size) for identifier, files, size in rows]
 
-    async def _question(self, caller: Caller) -> _Question:
+    async def question(self, caller: Caller) -> Question:
+        """A question in the making, with the caller's rights."""
         caller.require(Scope.READ)
-        return _Question(caller, (await self._rulebooks.current()).rights(caller))
+        return Question(caller, (await self._rulebooks.current()).rights(caller))
 
-    async def _rows(self, question: _Question, columns: Sequence[str], joined: str = "") -> list[Any]:
-        """The rows, in the order of the first column."""
+    async def rows(
+        self, question: Question, columns: Sequence[str], joined: str = "", *, ordered: bool = True
+    ) -> list[Any]:
+        """The rows, in the order of the first column if they are `ordered`."""
         select = f"SELECT {', '.join(columns)}{question.scope.from_sql} {joined}"
-        where = f"WHERE {' AND '.join(question.conditions)} ORDER BY {columns[0]}"
+        where = f"WHERE {' AND '.join(question.conditions)}{f' ORDER BY {columns[0]}' if ordered else ''}"
         statement = question.parameters.statement(f"{select} {where}")
         async with self._database.connection() as connection:
             return await run_statement(connection, statement, question.caller)
 
 
-class _Question:
+class Question:
     """A question in the making, with the rights of a caller to every table in it."""
 
     def __init__(self, caller: Caller, rights: Rights) -> None:
@@ -210,12 +228,15 @@ class _Question:
         self._rights = rights
 
     def bind(self, value: str | int | list[str] | list[int], sql_type: str) -> str:
+        """A placeholder for a value."""
         return self.parameters.bind(value, sql_type)
 
     def table(self, name: str) -> Table:
+        """The table of an entity, of which the caller sees what they may read."""
         return self._readable(self.scope.add_table(ENTITIES[name]))
 
     def join(self, origin: Table, relation: str) -> Table:
+        """The table at the other end of a relation, as far as it may be read."""
         member = origin.entity.fields[relation]
         assert isinstance(member, ToOne)
         return self._readable(self.scope.join_once(origin, member))

@@ -66,7 +66,8 @@ def tokens_of(download: Download, custom_value: str, data_url: str) -> Mapping[s
     """What stands for the tokens of templates. `data_url` is that of the data service, without `/ids`."""
     prepared = str(download.prepared or "")
     url = f"{data_url.rstrip('/')}/ids/getData?preparedId={prepared}&outname={quote(download.file_name, safe='')}"
-    file = download.file_name if download.file_name.endswith(".zip") else f"{download.file_name}.zip"
+    suffix = ".tar" if download.form == "tar" else ".zip"
+    file = download.file_name if download.file_name.endswith(suffix) else f"{download.file_name}{suffix}"
     named = shlex.quote(file.replace("/", "_").lstrip("-"))
     return {
         "userName": download.full_name,
@@ -76,6 +77,7 @@ def tokens_of(download: Download, custom_value: str, data_url: str) -> Mapping[s
         "fileName": download.file_name,
         "size": human(download.size),
         "downloadUrl": url,
+        "pageUrl": f"{data_url.rstrip('/')}/downloads/{prepared}",
         "metalinkUrl": f"{data_url.rstrip('/')}/ids/getMetalink?preparedId={prepared}",
         "resumeCommand": f"curl -C - -o {named} {shlex.quote(url)}",
         "ariaCommand": f"aria2c -c -x8 -s8 -k16M --retry-wait=60 --max-tries=0 -o {named} {shlex.quote(url)}",

@@ -12,7 +12,9 @@ from beamcat.database.pool import Database
 from beamcat.errors import BadParameter
 from beamcat.store.requests.advancing import Advancing
 from beamcat.store.requests.carts import Carts
+from beamcat.store.requests.contents import Contents
 from beamcat.store.requests.downloads import Downloads
+from beamcat.store.requests.following import Following
 from beamcat.store.requests.items import Catalogued
 from beamcat.store.requests.posting import Posting
 from beamcat.store.requests.reminders import Reminders
@@ -39,6 +41,8 @@ class DownloadRequests:
     advancing: Advancing
     reminders: Reminders
     posting: Posting | None
+    contents: Contents
+    following: Following
     targets: TargetRequests | None = None
     """Those whose data are brought somewhere; None where no transport has a target."""
 
@@ -52,6 +56,16 @@ class DownloadRequests:
         if name not in known:
             raise BadParameter(f"there is no facility {name[:100]!r} here")
         return name
+
+    async def usual_facility(self) -> str:
+        """The facility of those who name none: that of the settings, else the first of the catalogue.
+
+        Raises `BadParameter` when there is none.
+        """
+        known = [self.settings.facility] if self.settings.facility else await self.catalogued.facilities()
+        if not known:
+            raise BadParameter("there is no facility in the catalogue yet")
+        return known[0]
 
     async def variable(self, name: str) -> Variable | None:
         """A text that portals keep here."""
@@ -101,6 +115,8 @@ def download_requests(
         ),
         advancing=Advancing(database, rulebooks, data, downloads, chosen, targets=targets),
         reminders=Reminders(database, _silence(chosen.mail)),
+        contents=Contents(database, catalogued, settings.store.unit if two_level else None),
+        following=Following(database, data),
         posting=Posting(database, downloads, chosen, data_url(settings)) if chosen.mail.enabled else None,
         targets=targets,
     )

@@ -11,7 +11,7 @@ from beamcat.config import DownloadSettings
 from beamcat.database.pool import Connection, Database
 from beamcat.errors import BadParameter, Forbidden, NoSuchObject, ValidationFailed
 from beamcat.store.requests.carts import Cart, Carts, read_cart, take_out
-from beamcat.store.requests.downloads import Downloads, DownloadStatus, NewDownload
+from beamcat.store.requests.downloads import Downloads, DownloadStatus, NewDownload, Packed
 from beamcat.store.requests.items import Catalogued, Kind, Owner, Portion, Reference, wanted_of
 from beamcat.store.requests.priorities import priority_of
 from beamcat.store.requests.transports import Transports
@@ -37,6 +37,7 @@ class Request:
     file_name: str = ""
     email: str | None = None
     compress: bool = False
+    form: Packed = "zip"
     destination: str | None = None
     """What the user chooses of a target that lets them choose."""
 
@@ -103,24 +104,25 @@ class Submissions:
         cart = await self._carts.find(request.facility, request.owner)
         if cart is None:
             return Submitted(None, None)
-        references = cart.references
-        wanted, caller = wanted_of(references), request.owner.caller
-        total = await self._data.total(caller, wanted)
-        self._check_limits(total)
-        await self._ask_target(request, total.size)
-        new = self._new(request, references, total.size)
-        if not self._two_level:
-            prepared = await self._data.prepare(caller, wanted, Form(zip=True, compress=request.compress))
-            has_target = self._targets is not None and request.transport in self._targets.transports
-            status = DownloadStatus.RESTORING if has_target else DownloadStatus.COMPLETE
-            new = replace(new, status=status, prepared=prepared)
-        elif self._settings.queue.carts:
-            new = replace(new, status=DownloadStatus.QUEUED, priority=await self.priority(caller))
+        new = await self._of(request, cart.references)
         async with self._database.transaction() as connection:
             is_ours = await take_out(connection, cart, request.owner.key)
             ids = await self._downloads.insert(connection, [new] if is_ours else [])
             await self._enlist(connection, request, ids)
             return Submitted(ids[0] if ids else None, await read_cart(connection, request.facility, request.owner.key))
+
+    async def submit(self, request: Request, references: Sequence[Reference]) -> int:
+        """Request these objects, whatever is in the cart; the id of the download."""
+        request = await self._checked(request)
+        if not request.file_name:
+            raise BadParameter("fileName is required")
+        if not references:
+            raise BadParameter("a request names what is wanted")
+        new = await self._of(request, references)
+        async with self._database.transaction() as connection:
+            ids = await self._downloads.insert(connection, [new])
+            await self._enlist(connection, request, ids)
+        return ids[0]
 
     async def queue_visit(self, request: Request, visit_id: str) -> list[int]:
         """Queue all datasets of a visit, in parts; the ids of the downloads."""
@@ -202,6 +204,23 @@ class Submissions:
         if size is not None and total.size > size:
             raise ValidationFailed(f"a request may have {size} bytes, and this one has {total.size}")
 
+    async def _of(self, request: Request, references: Sequence[Reference]) -> NewDownload:
+        """The download of these objects, prepared where nothing has to be restored first."""
+        wanted, caller = wanted_of(references), request.owner.caller
+        total = await self._data.total(caller, wanted)
+        self._check_limits(total)
+        await self._ask_target(request, total.size)
+        new = self._new(request, references, total.size)
+        if not self._two_level:
+            form = Form(zip=True, compress=request.compress, tar=request.form == "tar")
+            prepared = await self._data.prepare(caller, wanted, form)
+            has_target = self._targets is not None and request.transport in self._targets.transports
+            status = DownloadStatus.RESTORING if has_target else DownloadStatus.COMPLETE
+            return replace(new, status=status, prepared=prepared)
+        if self._settings.queue.carts:
+            return replace(new, status=DownloadStatus.QUEUED, priority=await self.priority(caller))
+        return new
+
     def _new(self, request: Request, references: Sequence[Reference], size: int) -> NewDownload:
         return NewDownload(
             facility=request.facility,
@@ -214,6 +233,7 @@ class Submissions:
             references=references,
             two_level=self._two_level,
             compress=request.compress,
+            form=request.form,
         )
 
     async def _queue(self, request: Request, portions: Sequence[Portion], priority: int) -> list[int]:

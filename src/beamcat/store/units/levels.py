@@ -35,6 +35,7 @@ from beamcat.store.units.status import (
 )
 from beamcat.store.units.transitions import DELETE, RESTORE, WRITE, Kind, Operation
 from beamcat.store.units.values import Gone, Units
+from beamcat.store.units.whereabouts import Whereabouts, whereabouts
 
 UNITS_AT_ONCE = 10_000
 """Units of one question."""
@@ -111,6 +112,10 @@ class TwoLevels:
                 raise RestoreFailed
             words.add(known.word)
         return next((word for word in (ARCHIVED, RESTORING) if word in words), ONLINE)
+
+    async def whereabouts(self, things: Sequence[tuple[str, int]]) -> list[Whereabouts]:
+        """Where the data of investigations, datasets and datafiles are, each by its kind and id, in their order."""
+        return await whereabouts(self.queue.database, self.kind, things)
 
     async def require_online(self, units: Units, reading: Reading, user_name: str) -> None:
         """Raise `NotOnline` unless all can be read now, and have what is missing restored; or `RestoreFailed`."""

@@ -37,3 +37,4 @@ CREATE TABLE thumbnail (
     content bytea,
     problem text COLLATE "C"
 );
+CREATE INDEX thumbnail_wanted_idx ON thumbnail (made) WHERE content IS NULL;

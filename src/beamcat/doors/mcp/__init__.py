@@ -1,0 +1,1 @@
+"""Tools for programs with a language model: the Model Context Protocol."""

@@ -1,0 +1,1 @@
+"""Ways into the data: the first page, what is mine, what is open, and the trees."""
