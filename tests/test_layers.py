@@ -33,6 +33,7 @@ ROOMS = (
     "testing",
     "doors",
     "portal",
+    "tending",
     "app",
     "serve",
     "demo",

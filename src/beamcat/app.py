@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,7 +35,6 @@ from beamcat.catalogue.figures import FigureBook
 from beamcat.catalogue.folders import Folders
 from beamcat.catalogue.search import Searches
 from beamcat.catalogue.summaries import Summaries
-from beamcat.catalogue.value_changes import prune_value_changes
 from beamcat.config import Settings
 from beamcat.database.pool import Database
 from beamcat.database.schema import newest_version
@@ -54,14 +52,9 @@ from beamcat.doors.status import Status
 from beamcat.doors.uploads.door import UploadsDoor
 from beamcat.errors import BeamcatError, Unavailable
 from beamcat.events.announcements import Announcements
-from beamcat.events.audit import prune as prune_events
 from beamcat.events.call_recorder import CallRecorder
-from beamcat.events.calls import prune as prune_calls
 from beamcat.events.lag import Backlog, backlog
-from beamcat.events.notifications import keep_notifying
 from beamcat.events.object_history import Histories
-from beamcat.events.reading import keep_writing
-from beamcat.events.sequencing import keep_sequencing
 from beamcat.observability.logs import logger
 from beamcat.observability.metrics import Metrics
 from beamcat.observability.middleware import Observed
@@ -70,26 +63,19 @@ from beamcat.observability.tracing import Tracing, open_tracing
 from beamcat.portal.door import Portal
 from beamcat.protection.protection import Protection
 from beamcat.search.alike import Alike
-from beamcat.search.feeding import keep_feeding
-from beamcat.search.opening import indexed_documents, open_engine, open_search
+from beamcat.search.opening import open_engine, open_search
 from beamcat.search.rebuilding.population import Population
 from beamcat.search.relating import Relating, open_meanings
-from beamcat.search.saved.keeping import keep_alerting
 from beamcat.search.saved.opening import open_saved
 from beamcat.search.service import Search
 from beamcat.store.deliveries.deliveries import Deliveries
 from beamcat.store.opening import open_store
-from beamcat.store.requests.keeping import keep_advancing, keep_posting
 from beamcat.store.requests.opening import download_requests
 from beamcat.store.sharing import Sharing
-from beamcat.store.viewing.making import keep_making
-from beamcat.store.viewing.thumbnails import Thumbnails, Wanting
+from beamcat.store.viewing.thumbnails import Thumbnails
 from beamcat.store.viewing.viewer import Viewer
+from beamcat.tending import tending
 
-PRUNE_EVERY_S = 3600.0
-"""How often expired sessions, old events and old calls are removed."""
-MEASURE_EVERY_S = 5.0
-"""How often a worker writes down how its connections are."""
 ANSWER_AFTER_S = 2.0
 """How long a starting worker waits for the database before it answers all the same, if only that it is away."""
 TRY_AGAIN_S = 1.0
@@ -270,37 +256,9 @@ async def _open_database(
                 core.deliveries.start()
                 for sign_in in core.sessions.sign_ins.values():
                     sign_in.authenticator.description()  # those of other servers are asked for theirs now
-                opened.tasks.append(asyncio.create_task(_prune(core, database)))
-                opened.tasks.append(asyncio.create_task(keep_sequencing(database)))
-                opened.tasks.append(asyncio.create_task(keep_notifying(database, settings)))
-                if core.search is not None:
-                    opened.tasks.append(asyncio.create_task(_keep_feeding(database, core.search, settings, metrics)))
-                if core.alike is not None and core.alike.meanings is not None:
-                    opened.tasks.append(asyncio.create_task(core.alike.meanings.keeper.keep()))
-                if core.saved is not None:
-                    opened.tasks.append(asyncio.create_task(keep_alerting(core.saved)))
-                opened.tasks.append(asyncio.create_task(keep_advancing(database, core.requests)))
-                opened.tasks.append(asyncio.create_task(keep_posting(database, core.requests)))
-                if core.requests.targets is not None:
-                    opened.tasks.append(asyncio.create_task(core.requests.targets.keeper.keep()))
-                opened.tasks += _thumbnails(settings, database, core)
-                opened.tasks.append(asyncio.create_task(core.uploads.keep()))
-                opened.tasks.append(asyncio.create_task(_measure(database, metrics)))
-                opened.tasks.append(asyncio.create_task(core.removal.keep_finishing()))
-                if core.two_levels is None:
-                    opened.tasks.append(asyncio.create_task(core.data.locks.keep()))
-                else:
-                    opened.tasks.append(asyncio.create_task(core.two_levels.run()))
+                opened.tasks += [asyncio.create_task(task) for task in tending(core, metrics)]
     finally:
         tried.set()
-
-
-def _thumbnails(settings: Settings, database: Database, core: Core) -> list[asyncio.Task[None]]:
-    """What makes small pictures of datasets; nothing where they are switched off."""
-    if not settings.viewing.thumbnails:
-        return []
-    making = keep_making(database, core.viewer, settings.viewing)
-    return [asyncio.create_task(keep_writing(database, Wanting())), asyncio.create_task(making)]
 
 
 def _core(settings: Settings, database: Database, watch: Watch, metrics: Metrics) -> Core:
@@ -377,10 +335,6 @@ def _alike(settings: Settings, database: Database, rulebooks: Rulebooks, search:
     return Alike(search, relating, meanings, settings.search.timeout_s)
 
 
-async def _keep_feeding(database: Database, search: Search, settings: Settings, metrics: Metrics) -> None:
-    await keep_feeding(database, search.engine, indexed_documents(settings), settings, metrics)
-
-
 async def schema_version(database: Database) -> str:
     """The version of the schema the database has now. Raises `Unavailable` when it is away, or holds no catalogue."""
     try:
@@ -391,39 +345,3 @@ async def schema_version(database: Database) -> str:
     if row is None:
         raise Unavailable("the database holds no catalogue; run `beamcat init`")
     return str(row[0])
-
-
-async def _prune(core: Core, database: Database) -> None:
-    """Remove expired sessions, old events and old calls every hour; the workers do it at different times."""
-    keep_days = core.settings.events.keep_days
-    while True:
-        await asyncio.sleep(PRUNE_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311
-        try:
-            logger().debug("expired sessions removed", sessions=await core.sessions.prune())
-        except BeamcatError as error:
-            logger().warning("expired sessions stay until the next round", error=error.message)
-        try:
-            if keep_days:
-                oldest = datetime.now(UTC) - timedelta(days=keep_days)
-                logger().debug("old events removed", events=await prune_events(database, oldest))
-                logger().debug("old values removed", values=await prune_value_changes(database, oldest))
-        except BeamcatError as error:
-            logger().warning("old events stay until the next round", error=error.message)
-        try:
-            oldest = datetime.now(UTC) - timedelta(days=core.settings.calls.keep_days)
-            logger().debug("old calls removed", calls=await prune_calls(database, oldest))
-        except BeamcatError as error:
-            logger().warning("old calls stay until the next round", error=error.message)
-
-
-async def _measure(database: Database, metrics: Metrics) -> None:
-    while True:
-        numbers = database.statistics()
-        metrics.pool(
-            {
-                "open": numbers.get("pool_size", 0),
-                "idle": numbers.get("pool_available", 0),
-                "waiting": numbers.get("requests_waiting", 0),
-            }
-        )
-        await asyncio.sleep(MEASURE_EVERY_S)

@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from beamcat.config import Settings
 from beamcat.doors.core import Core, as_told
 from beamcat.doors.guarding import guarded
+from beamcat.doors.statuses import STATUSES
 from beamcat.doors.urls import public_url
 from beamcat.errors import BeamcatError, Forbidden, NoSuchObject, TimedOut, Unavailable
 from beamcat.observability.requests import describe
@@ -22,7 +23,7 @@ from beamcat.portal import every
 from beamcat.portal.assets import ADDRESS
 from beamcat.portal.look import Look
 from beamcat.portal.page import Asking, Page
-from beamcat.portal.problems import STATUSES, problem_page
+from beamcat.portal.problems import problem_page
 from beamcat.portal.rendering import Rendering
 from beamcat.portal.visiting import SignInFirst, Visitor, visitor_of
 

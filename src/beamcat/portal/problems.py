@@ -5,27 +5,11 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from beamcat.doors.core import message_for_client
+from beamcat.doors.statuses import STATUSES
 from beamcat.errors import BeamcatError, ErrorKind, NoSuchObject, TooManyAttempts, TooManyRequests
 from beamcat.observability.requests import current_id
 from beamcat.portal.page import Asking
 from beamcat.portal.visiting import SignInFirst
-
-STATUSES = {
-    ErrorKind.BAD_PARAMETER: 400,
-    ErrorKind.VALIDATION: 422,
-    ErrorKind.ALREADY_EXISTS: 409,
-    ErrorKind.NOT_FOUND: 404,
-    ErrorKind.FORBIDDEN: 403,
-    ErrorKind.NO_SESSION: 401,
-    ErrorKind.TOO_LARGE: 413,
-    ErrorKind.TOO_MANY_ATTEMPTS: 429,
-    ErrorKind.TOO_MANY_REQUESTS: 429,
-    ErrorKind.NOT_IMPLEMENTED: 501,
-    ErrorKind.UNAVAILABLE: 503,
-    ErrorKind.TIMED_OUT: 504,
-    ErrorKind.INTERNAL: 500,
-}
-"""The HTTP status of each kind."""
 
 
 async def problem_page(asking: Asking, error: BeamcatError | None = None) -> Response:

@@ -13,26 +13,11 @@ from starlette.responses import Response
 from beamcat.doors.api.calls import Model
 from beamcat.doors.bytes_out import StatusError
 from beamcat.doors.core import message_for_client
+from beamcat.doors.statuses import STATUSES
 from beamcat.errors import BeamcatError, ErrorKind
 
 MEDIA_TYPE = "application/problem+json"
 
-STATUSES: Mapping[ErrorKind, int] = {
-    ErrorKind.BAD_PARAMETER: 400,
-    ErrorKind.VALIDATION: 422,
-    ErrorKind.ALREADY_EXISTS: 409,
-    ErrorKind.NOT_FOUND: 404,
-    ErrorKind.FORBIDDEN: 403,
-    ErrorKind.NO_SESSION: 401,
-    ErrorKind.TOO_LARGE: 413,
-    ErrorKind.TOO_MANY_ATTEMPTS: 429,
-    ErrorKind.TOO_MANY_REQUESTS: 429,
-    ErrorKind.NOT_IMPLEMENTED: 501,
-    ErrorKind.UNAVAILABLE: 503,
-    ErrorKind.TIMED_OUT: 504,
-    ErrorKind.INTERNAL: 500,
-}
-"""The HTTP status of every kind."""
 CHALLENGE = 'Bearer realm="api"'
 AWAY_RETRY_S = 5
 """When to come back after a service was away."""

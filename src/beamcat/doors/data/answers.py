@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
@@ -13,25 +12,12 @@ from beamcat.doors.bytes_out import StatusError
 from beamcat.doors.coming_back import ComeBack
 from beamcat.doors.core import message_for_client
 from beamcat.doors.data.pages import problem_page
+from beamcat.doors.statuses import STATUSES as BY_KIND
 from beamcat.errors import BeamcatError, ErrorKind
 from beamcat.store.permalinks import Gone
 from beamcat.store.units.status import RestoreFailed
 
-STATUSES: Mapping[ErrorKind, int] = {
-    ErrorKind.BAD_PARAMETER: 400,
-    ErrorKind.VALIDATION: 400,
-    ErrorKind.ALREADY_EXISTS: 409,
-    ErrorKind.NOT_FOUND: 404,
-    ErrorKind.FORBIDDEN: 403,
-    ErrorKind.NO_SESSION: 401,
-    ErrorKind.TOO_LARGE: 413,
-    ErrorKind.TOO_MANY_ATTEMPTS: 429,
-    ErrorKind.TOO_MANY_REQUESTS: 429,
-    ErrorKind.NOT_IMPLEMENTED: 501,
-    ErrorKind.UNAVAILABLE: 503,
-    ErrorKind.TIMED_OUT: 504,
-    ErrorKind.INTERNAL: 500,
-}
+STATUSES = BY_KIND | {ErrorKind.VALIDATION: 400}
 """The HTTP status of every kind."""
 CHALLENGE = 'Bearer realm="data"'
 AWAY_RETRY_S = 5

@@ -22,8 +22,9 @@ from beamcat.assistant.tools import TOOLS
 from beamcat.doors.bodies import read_body
 from beamcat.doors.core import Core, as_told, bearer, message_for_client
 from beamcat.doors.guarding import guarded
+from beamcat.doors.statuses import STATUSES
 from beamcat.doors.urls import public_url
-from beamcat.errors import BadParameter, BeamcatError, ErrorKind, SessionError, TimedOut, Unavailable
+from beamcat.errors import BadParameter, BeamcatError, SessionError, TimedOut, Unavailable
 from beamcat.observability.requests import current_id, describe
 
 DOOR = "mcp"
@@ -35,7 +36,6 @@ INSTRUCTIONS = (
     "Research data of a facility: experiments (investigations), their datasets, files, samples and publications. "
     "Search first, then get records by kind and id. Cite the page of each record you use."
 )
-STATUSES = {ErrorKind.NO_SESSION: 401, ErrorKind.TOO_LARGE: 413, ErrorKind.UNAVAILABLE: 503, ErrorKind.FORBIDDEN: 403}
 
 
 class Mcp:
@@ -155,7 +155,7 @@ def _is_from_here(request: Request, core: Core) -> bool:
 
 
 def _refused(error: BeamcatError) -> Response:
-    status = STATUSES.get(error.kind, 500 if error.kind is ErrorKind.INTERNAL else 400)
+    status = STATUSES[error.kind]
     code = INTERNAL if status == 500 else INVALID_REQUEST
     response = _json(_error(None, code, message_for_client(error, current_id())), status)
     if status == 401:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from beamcat.doors.bytes_out import StatusError
 from beamcat.doors.core import message_for_client
+from beamcat.doors.statuses import STATUSES as BY_KIND
 from beamcat.doors.uploads.headers import ALGORITHMS, metadata, milliseconds
 from beamcat.errors import BeamcatError, ErrorKind
 from beamcat.store.units.status import RestoreFailed
@@ -25,21 +26,7 @@ CHALLENGE = 'Bearer realm="uploads"'
 AWAY_RETRY_S = 5
 """When to come back after a service was away."""
 
-STATUSES: Mapping[ErrorKind, int] = {
-    ErrorKind.BAD_PARAMETER: 400,
-    ErrorKind.VALIDATION: 400,
-    ErrorKind.ALREADY_EXISTS: 400,
-    ErrorKind.NOT_FOUND: 404,
-    ErrorKind.FORBIDDEN: 403,
-    ErrorKind.NO_SESSION: 401,
-    ErrorKind.TOO_LARGE: 413,
-    ErrorKind.TOO_MANY_ATTEMPTS: 429,
-    ErrorKind.TOO_MANY_REQUESTS: 429,
-    ErrorKind.NOT_IMPLEMENTED: 501,
-    ErrorKind.UNAVAILABLE: 503,
-    ErrorKind.TIMED_OUT: 504,
-    ErrorKind.INTERNAL: 500,
-}
+STATUSES = BY_KIND | {ErrorKind.VALIDATION: 400, ErrorKind.ALREADY_EXISTS: 400}
 """The HTTP status of every kind. Clients of tus take 409 for a wrong offset, and try again."""
 
 _METHODS = "GET, POST, HEAD, PATCH, DELETE, OPTIONS"

@@ -7,11 +7,11 @@ from typing import get_args
 
 from starlette.responses import Response
 
+from beamcat.doors.statuses import STATUSES
 from beamcat.errors import BadParameter, BeamcatError, ErrorKind, Forbidden, NoSuchObject
 from beamcat.portal.basket.basket import basket_page, suggested_name
 from beamcat.portal.basket.owning import keep, owner_or_new
 from beamcat.portal.page import Asking
-from beamcat.portal.problems import STATUSES
 from beamcat.portal.visiting import SignInFirst
 from beamcat.store.requests.downloads import Packed
 from beamcat.store.requests.items import Owner, Reference, parse_references

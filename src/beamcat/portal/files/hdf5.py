@@ -5,11 +5,11 @@ from __future__ import annotations
 import orjson
 from starlette.responses import Response
 
+from beamcat.doors.statuses import STATUSES
 from beamcat.errors import BadParameter, BeamcatError, ErrorKind, NoSuchObject
 from beamcat.portal import reading
 from beamcat.portal.files.content import Counted, Left, unless_left
 from beamcat.portal.page import Asking
-from beamcat.portal.problems import STATUSES
 from beamcat.store.viewing.viewer import FileOf
 
 QUESTIONS = frozenset({"meta", "attr", "data", "stats", "paths"})

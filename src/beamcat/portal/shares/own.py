@@ -7,11 +7,11 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from beamcat.access.shares import Share, proof_of
+from beamcat.doors.statuses import STATUSES
 from beamcat.doors.urls import public_url
 from beamcat.errors import BadParameter, BeamcatError, Forbidden
 from beamcat.portal.basket.owning import owner
 from beamcat.portal.page import Asking
-from beamcat.portal.problems import STATUSES
 from beamcat.portal.shares.remembered import proofs
 from beamcat.store.requests.items import Reference, parse_references
 

@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.responses import RedirectResponse, Response
 
 from beamcat.access.oidc_sign_in import Flow, NotSignedIn, OidcSignIn
+from beamcat.doors.statuses import STATUSES
 from beamcat.doors.urls import public_url
 from beamcat.errors import NoSuchObject, SessionError
 from beamcat.portal.page import Asking, Page
-from beamcat.portal.problems import STATUSES
 from beamcat.portal.returning import back
 from beamcat.portal.signing_in.pages import show_ways, signed_in
 from beamcat.portal.signing_in.ways import provider_of

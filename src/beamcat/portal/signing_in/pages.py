@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from beamcat.doors.statuses import STATUSES
 from beamcat.errors import BeamcatError, SessionError, TooManyAttempts
 from beamcat.portal.page import Asking, Page
-from beamcat.portal.problems import STATUSES
 from beamcat.portal.returning import back
 from beamcat.portal.signing_in.ways import KEPT_S, LAST_COOKIE, password_ways, provider_of, providers
 from beamcat.portal.visiting import forget_session, keep_session
