@@ -94,13 +94,17 @@ class TestServer:
 
 
 BROWSER = "tests/browser/"
+SUITE = "tests/conformance/test_python_icat_suite.py"
 
 
 class OneBrowser(LoadFileScheduling):
-    """Tests are shared by files, but all tests in a browser stay together: they share one example facility."""
+    """Tests are shared by files, but all tests in a browser stay together: they share one example facility.
+
+    python-icat's own suite, whose tests have time limits, runs after them and not beside them.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return BROWSER if nodeid.startswith(BROWSER) else str(super()._split_scope(nodeid))
+        return BROWSER if nodeid.startswith((BROWSER, SUITE)) else str(super()._split_scope(nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBrowser:
@@ -125,7 +129,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if alike:
         raise pytest.UsageError(f"several tests are called {', '.join(alike)}")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (not item.nodeid.startswith(BROWSER), item.path not in slow))
+    items.sort(key=lambda item: (not item.nodeid.startswith((BROWSER, SUITE)), item.path not in slow))
 
 
 @pytest.fixture(scope="session", autouse=True)
