@@ -18,17 +18,26 @@ from tests.prepared import prepare
 
 PATIENCE_S = 90
 NO_SEARCH = {"BEAMCAT_SEARCH__ENGINE": "none"}
+NO_PORTAL = {"BEAMCAT_PORTAL__ENABLED": "false", "BEAMCAT_VIEWING__THUMBNAILS": "false"}
 
 
 class Beamcat:
     """A running `beamcat serve`. `config` is the text of its settings file, `options` go on its command line.
 
-    Without `search` it has none, and starts sooner. A new home gets an empty catalogue that was made before, unless
-    this is about the `first_start`, or the settings name a database. Made again on the same home, it is what an
+    Without `search` and `portal` it has neither, and starts sooner. A new home gets an empty catalogue made before,
+    unless this is about the `first_start`, or the settings name a database. Made again on the same home, it is what an
     administrator does after a crash.
     """
 
-    def __init__(self, home: Path, *options: str, config: str, search: bool = False, first_start: bool = False) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        config: str,
+        search: bool = False,
+        portal: bool = False,
+        first_start: bool = False,
+    ) -> None:
         if not first_start and "[database]\nurl" not in config:
             prepare(home)
         self.home = home
@@ -42,7 +51,7 @@ class Beamcat:
                 stderr=log,
                 text=True,
                 start_new_session=True,
-                env={**os.environ, **({} if search else NO_SEARCH)},
+                env={**os.environ, **({} if search else NO_SEARCH), **({} if portal else NO_PORTAL)},
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
@@ -60,7 +60,6 @@ from beamcat.observability.metrics import Metrics
 from beamcat.observability.middleware import Observed
 from beamcat.observability.slow_queries import Watch
 from beamcat.observability.tracing import Tracing, open_tracing
-from beamcat.portal.door import Portal
 from beamcat.protection.protection import Protection
 from beamcat.search.alike import Alike
 from beamcat.search.opening import open_engine, open_search
@@ -168,7 +167,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/healthz", status.alive),
             Route("/readyz", status.ready),
             Route("/metrics", status.metrics),
-            *([Below("", Portal(settings, lambda: opened.core))] if settings.portal.enabled else []),
+            *_portal(settings, lambda: opened.core),
             Route("/", status.welcome),
         ],
         middleware=[
@@ -184,6 +183,15 @@ def create_app(settings: Settings) -> Starlette:
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _portal(settings: Settings, core: Callable[[], Core | None]) -> list[BaseRoute]:
+    """The pages, which have every path that no door has; nothing of them is loaded where they are switched off."""
+    if not settings.portal.enabled:
+        return []
+    from beamcat.portal.door import Portal
+
+    return [Below("", Portal(settings, core))]
 
 
 @contextlib.asynccontextmanager

@@ -64,7 +64,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     }
     with running_provider(provider_port, rsa("one"), browser=client) as issuer:
         home: Path = tmp_path_factory.mktemp("signing-in") / "home"
-        server = Beamcat(home, config=CONFIG.format(port=port, issuer=issuer))
+        server = Beamcat(home, config=CONFIG.format(port=port, issuer=issuer), portal=True)
         yield House(server, issuer)
         server.stop()
 

@@ -42,8 +42,10 @@ class Icat:
 
 
 def settings_for(database_url: str, **sections: Any) -> Settings:
-    """Settings of a small facility; without search, unless it is asked for."""
+    """Settings of a small facility; without search and portal, unless they are asked for."""
     sections.setdefault("search", {"engine": "none"})
+    sections.setdefault("portal", {"enabled": False})
+    sections.setdefault("viewing", {"thumbnails": False})
     return Settings(
         database={"url": SecretStr(database_url)},
         catalogue={"root_user_names": ("simple/root",), **sections.pop("catalogue", {})},

@@ -147,7 +147,7 @@ class Queries:
             }
         else:
             limits = {"gte": low, "lte": high}
-        limits = {name: end for name, end in limits.items() if end is not None}
+        limits = {name: _end(name, end) for name, end in limits.items() if end is not None}
         if kind not in {Kind.NUMBERS, Kind.MOMENTS}:
             return {"range": {asked.field: limits}} if limits else self._has(asked.field, None)
         if asked.key is None:
@@ -234,3 +234,10 @@ def _of_component(pattern: str) -> str:
     if pattern.strip("*"):
         return _of_pattern(pattern, "[^/]")
     return "[^/]+"
+
+
+def _end(name: str, end: float) -> float:
+    """The end of a range so that both zeros count as one: Lucene has -0.0 before 0.0."""
+    if end != 0 or isinstance(end, int):
+        return end
+    return -0.0 if name in {"gte", "lt"} else 0.0
